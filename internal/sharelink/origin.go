@@ -1,0 +1,150 @@
+package sharelink
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// OriginError says why a text is not an origin that a link can allow.
+type OriginError struct {
+	Detail string
+	Hint   string // what was probably meant, or ""
+}
+
+func (e *OriginError) Error() string { return e.Detail }
+
+const originShape = "an origin is scheme://host[:port] with http or https"
+
+// hostNames maps international names as a browser does (UTS 46, non-transitional). Which ASCII letters a name may have is
+// checked by asciiHost, because the strict profile refuses the underscores that real hosts have.
+var hostNames = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false), idna.BidiRule(), idna.CheckJoiners(true))
+
+// ParseOrigin returns the canonical form of an origin (RFC 6454) as a browser would send it: lower case, the scheme's
+// default port dropped, international names as punycode, IP addresses in their shortest form. The error is an *OriginError.
+func ParseOrigin(s string) (string, error) {
+	switch s {
+	case "*", "null":
+		return "", &OriginError{Detail: `"` + s + `" is not an origin; ` + originShape, Hint: "set allowAllOrigins to allow every origin"}
+	}
+	if strings.Contains(s, "*") {
+		return "", &OriginError{Detail: "an origin has no wildcard; list each host", Hint: "set allowAllOrigins to allow every origin"}
+	}
+	scheme, rest, ok := strings.Cut(s, "://")
+	scheme = strings.ToLower(scheme)
+	if !ok || scheme != "http" && scheme != "https" {
+		e := &OriginError{Detail: originShape}
+		if !ok && !strings.ContainsAny(s, ":/?#@ ") {
+			if host, err := canonicalHost(s); err == nil {
+				e.Hint = "did you mean https://" + host + "?"
+			}
+		}
+		return "", e
+	}
+	authority := rest
+	if i := strings.IndexAny(rest, `/?#\`); i >= 0 {
+		authority = rest[:i]
+	}
+	if strings.Contains(authority, "@") {
+		return "", &OriginError{Detail: "an origin has no user or password; " + originShape}
+	}
+	host, port, err := splitPort(authority)
+	if err != nil {
+		return "", err
+	}
+	if host, err = canonicalHost(host); err != nil {
+		return "", err
+	}
+	origin := scheme + "://" + host
+	if port != 0 && !(scheme == "http" && port == 80) && !(scheme == "https" && port == 443) {
+		origin += ":" + strconv.Itoa(port)
+	}
+	if len(authority) != len(rest) {
+		return "", &OriginError{Detail: "an origin has no path, query or fragment; " + originShape, Hint: "did you mean " + origin + "?"}
+	}
+	return origin, nil
+}
+
+// splitPort splits host[:port]; the port is 0 when there is none.
+func splitPort(authority string) (host string, port int, err error) {
+	host = authority
+	i := strings.LastIndexByte(authority, ':')
+	if i < 0 || strings.HasSuffix(authority, "]") {
+		return host, 0, nil
+	}
+	host, digits := authority[:i], authority[i+1:]
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || n == 0 || strings.Trim(digits, "0123456789") != "" {
+		return "", 0, &OriginError{Detail: "an origin's port is a number from 1 to 65535"}
+	}
+	return host, int(n), nil
+}
+
+func canonicalHost(host string) (string, error) {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		addr, err := netip.ParseAddr(inner)
+		if !ok || err != nil || !addr.Is6() || addr.Zone() != "" {
+			return "", &OriginError{Detail: "an origin's host in brackets is an IPv6 address, as [::1]"}
+		}
+		return "[" + ipv6Text(addr) + "]", nil
+	}
+	// A percent sign in a host is decoded by browsers before anything else. Nobody needs it and everybody can be fooled by it.
+	if strings.Contains(host, "%") {
+		return "", badHost
+	}
+	ascii, err := hostNames.ToASCII(host)
+	if err != nil || !asciiHost(ascii) {
+		return "", badHost
+	}
+	if last := ascii[strings.LastIndexByte(ascii, '.')+1:]; looksNumeric(last) {
+		// Browsers read such a host as an IPv4 address in one of its many spellings: take the plain one only.
+		addr, err := netip.ParseAddr(ascii)
+		if err != nil || !addr.Is4() {
+			return "", &OriginError{Detail: "an origin's host that ends in a number is an IPv4 address, as 127.0.0.1"}
+		}
+	}
+	return ascii, nil
+}
+
+var badHost = &OriginError{Detail: "an origin's host is a name such as www.example.com, without a trailing dot, or an IP address"}
+
+// asciiHost tells whether every label of host has 1 to 63 letters, digits, hyphens or underscores, and all of it at most 253.
+func asciiHost(host string) bool {
+	if host == "" || len(host) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func looksNumeric(label string) bool {
+	return strings.Trim(label, "0123456789") == "" || strings.HasPrefix(label, "0x")
+}
+
+// ipv6Text writes an IPv6 address as a browser does, which knows no dotted tail for IPv4-mapped addresses.
+func ipv6Text(addr netip.Addr) string {
+	if !addr.Is4In6() {
+		return addr.String()
+	}
+	b := addr.As16()
+	hex := func(hi, lo byte) string { return strconv.FormatUint(uint64(hi)<<8|uint64(lo), 16) }
+	return "::ffff:" + hex(b[12], b[13]) + ":" + hex(b[14], b[15])
+}
+
+func originFault(i int, err error) Fault {
+	f := Fault{Pointer: "/allowedOrigins/" + strconv.Itoa(i), Detail: err.Error()}
+	var e *OriginError
+	if errors.As(err, &e) {
+		f.Hint = e.Hint
+	}
+	return f
+}
