@@ -3,7 +3,6 @@ package sharelink
 import (
 	"errors"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 
