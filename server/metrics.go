@@ -1,0 +1,63 @@
+package server
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are what /metrics shows. Labels have few values, whatever is asked for: never a path, an id or a token.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	latency  *prometheus.HistogramVec
+	store    *prometheus.HistogramVec
+	batch    prometheus.Histogram
+}
+
+func newMetrics(version string) *metrics {
+	fast := []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sharelinks_requests_total", Help: "Requests answered, by operation and HTTP status.",
+		}, []string{"operation", "status"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sharelinks_request_duration_seconds", Help: "Time from the request's head to the end of the answer, by operation.", Buckets: fast,
+		}, []string{"operation"}),
+		store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sharelinks_store_duration_seconds", Help: "Time that the store took, waiting for its turn included, by what it was asked.", Buckets: fast,
+		}, []string{"operation"}),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "sharelinks_store_batch_writes", Help: "Writes that one durable commit carried (SQLite).", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
+		}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "sharelinks_build_info", Help: "Always 1; the labels say what runs.",
+		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.requests, m.latency, m.store, m.batch, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+func (m *metrics) request(operation string, status int, elapsed time.Duration) {
+	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
+	m.latency.WithLabelValues(operation).Observe(elapsed.Seconds())
+}
+
+func (m *metrics) stored(operation string, elapsed time.Duration) {
+	m.store.WithLabelValues(operation).Observe(elapsed.Seconds())
+}
+
+func (m *metrics) batched(writes int) { m.batch.Observe(float64(writes)) }

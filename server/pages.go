@@ -1,0 +1,101 @@
+package server
+
+import (
+	"bytes"
+	_ "embed"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"github.com/swaggest/swgui"
+	"github.com/swaggest/swgui/v5emb"
+
+	sharelinks "github.com/sharelinks-dev/sharelinks"
+)
+
+//go:embed problem.html
+var problemHTML string
+
+// page registers a handler for GET and HEAD.
+func page(e *echo.Echo, path string, h echo.HandlerFunc) {
+	e.GET(path, h)
+	e.HEAD(path, h)
+}
+
+// servePages registers what the server shows besides the contract's operations.
+func (s *Server) servePages(e *echo.Echo) error {
+	page(e, "/", func(c echo.Context) error { return c.Redirect(http.StatusFound, pathOf(s.publicURL())+"/docs") })
+	page(e, "/openapi.yaml", blob("application/yaml; charset=utf-8", sharelinks.Spec))
+	page(e, "/openapi.json", blob("application/json", s.contract.json))
+	page(e, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	page(e, "/readyz", s.ready)
+	page(e, "/metrics", echo.WrapHandler(s.metrics.handler()))
+	page(e, "/docs", s.docs)
+	page(e, "/docs/*", s.docs)
+	return s.serveProblems(e)
+}
+
+func blob(contentType string, body []byte) echo.HandlerFunc {
+	return func(c echo.Context) error { return c.Blob(http.StatusOK, contentType, body) }
+}
+
+// ready asks the store. A server that is stopping is no longer ready, so that a balancer stops sending.
+func (s *Server) ready(c echo.Context) error {
+	if s.stopping.Load() {
+		return &problem{kind: kindUnavailable, detail: "the server is stopping"}
+	}
+	if err := s.ping(c.Request().Context()); err != nil {
+		return &problem{kind: kindUnavailable, detail: "the store does not answer", cause: err}
+	}
+	return c.String(http.StatusOK, "ready\n")
+}
+
+// docs shows the contract as a page on which it can be tried. All it loads is embedded in the binary.
+func (s *Server) docs(c echo.Context) error {
+	prefix := pathOf(s.publicURL())
+	h := v5emb.NewHandlerWithConfig(swgui.Config{
+		Title:       "Share links",
+		SwaggerJSON: prefix + "/openapi.json",
+		BasePath:    prefix + "/docs/",
+		SettingsUI:  map[string]string{"tryItOutEnabled": "true", "persistAuthorization": "false"},
+	})
+	r := c.Request()
+	if prefix != "" { // a proxy took the prefix off; the page's handler wants to see it
+		r = r.Clone(r.Context())
+		r.URL.Path = prefix + r.URL.Path
+	}
+	h.ServeHTTP(c.Response(), r)
+	return nil
+}
+
+// serveProblems registers a page for each kind of problem, where its type URL leads.
+func (s *Server) serveProblems(e *echo.Echo) error {
+	tmpl, err := template.New("problem").Parse(problemHTML)
+	if err != nil {
+		return err
+	}
+	for _, k := range problemKinds {
+		var b bytes.Buffer
+		if err := tmpl.Execute(&b, map[string]any{
+			"Code": k.code, "Status": k.status, "StatusText": http.StatusText(k.status),
+			"Title": k.title, "Meaning": k.meaning, "Remedy": k.remedy,
+		}); err != nil {
+			return err
+		}
+		page(e, "/problems/"+k.code, func(c echo.Context) error {
+			c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+			return c.HTMLBlob(http.StatusOK, b.Bytes())
+		})
+	}
+	return nil
+}
+
+// pathOf is the path prefix of a public URL, "" for none.
+func pathOf(publicURL string) string {
+	_, rest, _ := strings.Cut(publicURL, "://")
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		return rest[i:]
+	}
+	return ""
+}

@@ -1,0 +1,295 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+	"github.com/sharelinks-dev/sharelinks/internal/store"
+)
+
+// Server is a share-link service on one database.
+type Server struct {
+	config        Config
+	logger        *slog.Logger
+	contract      *contract
+	metrics       *metrics
+	accounts      *sharelink.Accounts
+	links         *links
+	limits        *rateLimits
+	configuredKey sharelink.Hash
+	firstKey      string
+	ping          func(context.Context) error
+	closeStore    func() error
+	handler       *echo.Echo
+	public        atomic.Pointer[string]
+	stopping      atomic.Bool
+}
+
+// backend is what the server needs of a store. *store.Store is the one it is run with.
+type backend interface {
+	sharelink.Store
+	sharelink.AccountStore
+	Ping(context.Context) error
+	Close() error
+}
+
+// New checks the configuration, opens the database, brings its tables up to date and makes the handler. The error names
+// every fault of the configuration. Close the server when it is done with, unless Run was called.
+func New(ctx context.Context, config Config) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	version := config.Version
+	if version == "" {
+		version = "dev"
+	}
+	m := newMetrics(version)
+	db, err := store.Open(ctx, config.Database, store.Options{Logger: config.Logger, Observe: m.stored, ObserveBatch: m.batched})
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	s, err := newServer(ctx, config, db, m)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+func newServer(ctx context.Context, config Config, db backend, m *metrics) (*Server, error) {
+	c, err := loadContract()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config:        config,
+		logger:        config.Logger,
+		contract:      c,
+		metrics:       m,
+		accounts:      sharelink.NewAccounts(db),
+		limits:        newRateLimits(config.RateLimit),
+		configuredKey: sharelink.HashSecret(config.APIKey),
+		ping:          db.Ping,
+		closeStore:    db.Close,
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	var personas sharelink.Personas = sharelink.LocalPersonas{Store: db}
+	if config.Personas == PersonasAny {
+		personas = sharelink.AnyPersona{Store: db}
+	}
+	s.links = &links{service: sharelink.NewService(db, personas), publicURL: s.publicURL}
+	if config.Now != nil {
+		s.links.service.Now, s.accounts.Now = config.Now, config.Now
+	}
+	s.setPublicURL("http://" + config.Addr)
+	if config.PublicURL != "" {
+		s.setPublicURL(config.PublicURL)
+	}
+	if err := s.bootstrap(ctx); err != nil {
+		return nil, err
+	}
+	if s.handler, err = s.newHandler(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// bootstrap makes an empty database ready for use, and refuses a configured key that would belong to nobody.
+func (s *Server) bootstrap(ctx context.Context) error {
+	if s.config.Bootstrap {
+		key, _, err := s.accounts.Bootstrap(ctx, s.config.APIKey == "")
+		if err != nil {
+			return fmt.Errorf("prepare the empty database: %w", err)
+		}
+		s.firstKey = key
+	}
+	if s.config.APIKey == "" {
+		return nil
+	}
+	_, err := s.accounts.Store.OrganizationNamed(ctx, sharelink.DefaultOrganization)
+	if sharelink.CodeOf(err) == sharelink.NotFound {
+		return fmt.Errorf("the configured API key is a key of the organization %q, which this database does not have; create it, or unset the key", sharelink.DefaultOrganization)
+	}
+	return err
+}
+
+func (s *Server) newHandler() (*echo.Echo, error) {
+	e := echo.New()
+	e.HTTPErrorHandler = s.writeProblem
+	e.Binder = bodyBinder{}
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.Use(s.observe)
+	if s.config.ValidateResponses {
+		e.Use(s.checkResponses)
+	}
+	perOperation := map[string][]echo.MiddlewareFunc{}
+	for id, op := range s.contract.operations {
+		chain := []echo.MiddlewareFunc{named(id), s.authenticate}
+		if s.config.RateLimit > 0 {
+			chain = append(chain, s.limitRate)
+		}
+		perOperation[id] = append(chain, op.middleware)
+	}
+	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(s.links, nil), api.RegisterHandlersOptions{OperationMiddlewares: perOperation})
+	return e, s.servePages(e)
+}
+
+// named tells the call which operation it is. What it answers holds tokens, so no cache may keep it.
+func named(operation string) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			callOf(c).operation = operation
+			c.Response().Header().Set("Cache-Control", "no-store")
+			return next(c)
+		}
+	}
+}
+
+// checkResponses holds every answer of an operation to the contract before it is sent. One that breaks it becomes an
+// internal problem, because a client that trusts the contract would fail on it in some stranger way.
+func (s *Server) checkResponses(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		response := c.Response()
+		real := response.Writer
+		held := &heldResponse{header: real.Header(), status: http.StatusOK}
+		response.Writer = held
+		err := next(c)
+		if err != nil {
+			s.writeProblem(err, c)
+		}
+		response.Writer = real
+		if op := s.contract.operations[callOf(c).operation]; op != nil {
+			if err := op.checkResponse(c.Request().Context(), held.status, held.header, held.body.Bytes()); err != nil {
+				response.Committed, response.Size = false, 0
+				held.header.Del("Location")
+				return fmt.Errorf("our own answer breaks the contract: %w", err)
+			}
+		}
+		real.WriteHeader(held.status)
+		_, _ = real.Write(held.body.Bytes()) // a caller that hung up is not told
+		return nil
+	}
+}
+
+// heldResponse keeps an answer back until it was checked.
+type heldResponse struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (h *heldResponse) Header() http.Header         { return h.header }
+func (h *heldResponse) WriteHeader(status int)      { h.status = status }
+func (h *heldResponse) Write(b []byte) (int, error) { return h.body.Write(b) }
+
+// Handler returns the service as an http.Handler, to mount in a server of your own. Links lead to Config.PublicURL.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// FirstKey returns the API key that New put into an empty database, "" when it made none. It is kept nowhere else.
+func (s *Server) FirstKey() string { return s.firstKey }
+
+// PublicURL returns where people reach the server, without a slash at its end. It is known for sure once Run is ready.
+func (s *Server) PublicURL() string { return s.publicURL() }
+
+func (s *Server) publicURL() string { return *s.public.Load() }
+
+func (s *Server) setPublicURL(u string) {
+	u = strings.TrimRight(u, "/")
+	s.public.Store(&u)
+}
+
+// Close lets go of the database. Only for a server that is not Run.
+func (s *Server) Close() error { return s.closeStore() }
+
+// The time a client may take. Reading and writing take microseconds; these are for clients that are slow or hostile.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+	sweepInterval     = time.Hour
+)
+
+// Run listens, calls ready with the URL it listens on, and serves until ctx ends. Then it takes no more requests, lets
+// those in flight finish within Config.ShutdownTimeout, closes the database and returns nil when all went well.
+func (s *Server) Run(ctx context.Context, ready func(url string)) (err error) {
+	defer func() { err = errors.Join(err, s.closeStore()) }()
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	url := "http://" + reachable(listener.Addr())
+	if s.config.PublicURL == "" {
+		s.setPublicURL(url)
+	}
+	httpServer := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- httpServer.Serve(listener) }()
+	swept := make(chan struct{})
+	go func() { defer close(swept); s.sweep(ctx) }()
+	if ready != nil {
+		ready(url)
+	}
+
+	select {
+	case err = <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	s.stopping.Store(true)
+	s.logger.Info("stopping", "shutdown_timeout", s.config.ShutdownTimeout)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.ShutdownTimeout)
+	defer cancel()
+	if err := httpServer.Shutdown(grace); err != nil {
+		return errors.Join(fmt.Errorf("requests were still in flight after %v", s.config.ShutdownTimeout), httpServer.Close())
+	}
+	<-swept
+	return nil
+}
+
+// sweep forgets what is past its time, now and then hourly, until ctx ends.
+func (s *Server) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepInterval)
+	defer tick.Stop()
+	for {
+		if err := s.links.service.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Warn("sweep failed; it is tried again in an hour", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reachable is an address as someone on this machine can use it: one that listens everywhere is reached as localhost.
+func reachable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return a.String()
+}
