@@ -6,9 +6,11 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 	"github.com/swaggest/swgui"
+	"github.com/swaggest/swgui/v5/static"
 	"github.com/swaggest/swgui/v5emb"
 
 	sharelinks "github.com/sharelinks-dev/sharelinks"
@@ -31,8 +33,9 @@ func (s *Server) servePages(e *echo.Echo) error {
 	page(e, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	page(e, "/readyz", s.ready)
 	page(e, "/metrics", echo.WrapHandler(s.metrics.handler()))
-	page(e, "/docs", s.docs)
-	page(e, "/docs/*", s.docs)
+	docs := s.docs()
+	page(e, "/docs", docs)
+	page(e, "/docs/*", docs)
 	return s.serveProblems(e)
 }
 
@@ -52,21 +55,34 @@ func (s *Server) ready(c echo.Context) error {
 }
 
 // docs shows the contract as a page on which it can be tried. All it loads is embedded in the binary.
-func (s *Server) docs(c echo.Context) error {
-	prefix := pathOf(s.publicURL())
-	h := v5emb.NewHandlerWithConfig(swgui.Config{
-		Title:       "Share links",
-		SwaggerJSON: prefix + "/openapi.json",
-		BasePath:    prefix + "/docs/",
-		SettingsUI:  map[string]string{"tryItOutEnabled": "true", "persistAuthorization": "false"},
+func (s *Server) docs() echo.HandlerFunc {
+	// Made on the first visit: the prefix of the public URL is known only when the server listens.
+	handler := sync.OnceValue(func() http.Handler {
+		prefix := pathOf(s.publicURL())
+		return v5emb.NewHandlerWithConfig(swgui.Config{
+			Title:            "Share links",
+			SwaggerJSON:      prefix + "/openapi.json",
+			BasePath:         prefix + "/docs/",
+			InternalBasePath: "/docs/",
+			SettingsUI:       map[string]string{"tryItOutEnabled": "true"},
+		})
 	})
-	r := c.Request()
-	if prefix != "" { // a proxy took the prefix off; the page's handler wants to see it
-		r = r.Clone(r.Context())
-		r.URL.Path = prefix + r.URL.Path
+	return func(c echo.Context) error {
+		if file := c.Param("*"); file != "" && !isDocsFile(file) {
+			return echo.ErrNotFound
+		}
+		handler().ServeHTTP(c.Response(), c.Request())
+		return nil
 	}
-	h.ServeHTTP(c.Response(), r)
-	return nil
+}
+
+func isDocsFile(name string) bool {
+	for _, stored := range []string{name, name + ".gz"} {
+		if f, err := static.FS.Open(stored); err == nil {
+			return f.Close() == nil
+		}
+	}
+	return false
 }
 
 // serveProblems registers a page for each kind of problem, where its type URL leads.

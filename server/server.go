@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -151,6 +152,10 @@ func (s *Server) newHandler() (*echo.Echo, error) {
 func named(operation string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
+			// Echo lets a parameter at the end of a route match the rest of the path. No parameter of ours holds a slash.
+			if slices.ContainsFunc(c.ParamValues(), func(v string) bool { return strings.Contains(v, "/") }) {
+				return echo.ErrNotFound
+			}
 			callOf(c).operation = operation
 			c.Response().Header().Set("Cache-Control", "no-store")
 			return next(c)
@@ -166,7 +171,7 @@ func (s *Server) checkResponses(next echo.HandlerFunc) echo.HandlerFunc {
 		real := response.Writer
 		held := &heldResponse{header: real.Header(), status: http.StatusOK}
 		response.Writer = held
-		err := next(c)
+		err := s.answer(next, c)
 		if err != nil {
 			s.writeProblem(err, c)
 		}

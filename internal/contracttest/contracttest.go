@@ -1,0 +1,152 @@
+// Package contracttest holds what goes over the wire to openapi.yaml, with kin-openapi's own filter and router and none of
+// the server's code: so a fault in the server's checks is not repeated by the check of them.
+package contracttest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+
+	sharelinks "github.com/sharelinks-dev/sharelinks"
+)
+
+// Checker checks exchanges and remembers which (operation, status) pairs of the contract it has seen.
+type Checker struct {
+	router   routers.Router
+	declared map[string]bool
+
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+// New returns a checker that has seen nothing. It panics when the contract cannot be loaded.
+func New() *Checker {
+	doc, err := openapi3.NewLoader().LoadFromData(sharelinks.Spec)
+	if err != nil {
+		panic(err)
+	}
+	doc.Servers = nil // match on the path alone, whatever host and port a test server has
+	router, err := legacy.NewRouter(doc)
+	if err != nil {
+		panic(err)
+	}
+	c := &Checker{router: router, declared: map[string]bool{}, seen: map[string]bool{}}
+	for _, path := range doc.Paths.Map() {
+		for _, op := range path.Operations() {
+			for status := range op.Responses.Map() {
+				c.declared[op.OperationID+" "+status] = true
+			}
+		}
+	}
+	return c
+}
+
+// Transport returns a round tripper that checks every exchange with an operation of the contract and reports what is
+// wrong to tb: a status or header that is not declared, a body that does not fit, a request that was accepted and should not
+// have been. Paths outside the contract pass unchecked.
+func (c *Checker) Transport(tb testing.TB, next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		var sent []byte
+		if r.Body != nil {
+			b, err := io.ReadAll(r.Body)
+			if err != nil {
+				return nil, err
+			}
+			sent = b
+			r = r.Clone(r.Context())
+			r.Body = io.NopCloser(bytes.NewReader(sent))
+		}
+		resp, err := next.RoundTrip(r)
+		if err != nil {
+			return nil, err
+		}
+		got, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return nil, err
+		}
+		resp.Body.Close()
+		resp.Body = io.NopCloser(bytes.NewReader(got))
+		if err := c.check(r, sent, resp, got); err != nil {
+			tb.Errorf("%s %s answered %d and breaks the contract: %v\n%s", r.Method, r.URL.Path, resp.StatusCode, err, got)
+		}
+		return resp, nil
+	})
+}
+
+func (c *Checker) check(r *http.Request, sent []byte, resp *http.Response, got []byte) error {
+	route, params, err := c.router.FindRoute(r)
+	if err != nil || strings.HasSuffix(r.URL.Path, "/") { // kin's router forgives a slash at the end, the server does not
+		return nil //nolint:nilerr // not an operation of the contract
+	}
+	options := &openapi3filter.Options{
+		MultiError:            true,
+		IncludeResponseStatus: true,
+		SkipSettingDefaults:   true,
+		AuthenticationFunc:    openapi3filter.NoopAuthenticationFunc,
+		SchemaValidationOptions: []openapi3.SchemaValidationOption{openapi3.WithStringFormatValidator("uuid",
+			openapi3.NewRegexpFormatValidator(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`))},
+	}
+	r = r.Clone(r.Context())
+	r.Body = io.NopCloser(bytes.NewReader(sent))
+	input := &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route, Options: options}
+	if resp.StatusCode < 400 {
+		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
+			return fmt.Errorf("the request should have been refused: %w", err)
+		}
+	}
+	err = openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input,
+		Status:                 resp.StatusCode,
+		Header:                 resp.Header,
+		Body:                   io.NopCloser(bytes.NewReader(got)),
+		Options:                options,
+	})
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= 400 && !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") {
+		return fmt.Errorf("an error came as %q", resp.Header.Get("Content-Type"))
+	}
+	if bytes.Contains(got, []byte("null")) && nullList.Match(got) {
+		return fmt.Errorf("a list came as null")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[fmt.Sprintf("%s %d", route.Operation.OperationID, resp.StatusCode)] = true
+	return nil
+}
+
+// nullList finds the slip that Go makes easy: a nil slice on the wire.
+var nullList = regexp.MustCompile(`"(data|allowedOrigins|errors)":\s*null`)
+
+// Declared is how many (operation, status) pairs the contract has.
+func (c *Checker) Declared() int { return len(c.declared) }
+
+// Unseen lists the declared pairs that no exchange has shown, as "createShareLink 201".
+func (c *Checker) Unseen() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var unseen []string
+	for pair := range c.declared {
+		if !c.seen[pair] {
+			unseen = append(unseen, pair)
+		}
+	}
+	slices.Sort(unseen)
+	return unseen
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -1,0 +1,140 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+	"github.com/sharelinks-dev/sharelinks/internal/store"
+)
+
+const documentedBody = `{"personaId":"` + cara + `","expiresInHours":168,"usageLimit":10}`
+
+// instant is a store that does nothing: what is left of a request is the handler stack.
+type instant struct{ backend }
+
+var instantLink = sharelink.Link{
+	ID: uuid.MustParse("019daa55-2500-73e6-bede-75f926d0d51e"), Token: "sh_2kL9pQxYzR4vN8mBwHfJc", Type: "LINK", ExpiresAt: day.Add(168 * time.Hour),
+	UsageLimit: 10, AllowedOrigins: []string{}, Enabled: true, CreatedAt: day, PersonaName: "Cara",
+}
+
+func (instant) CreateLink(_ context.Context, l sharelink.Link, _ *sharelink.Idempotency) (sharelink.Link, error) {
+	return l, nil
+}
+
+func (instant) Link(context.Context, uuid.UUID, uuid.UUID) (sharelink.Link, error) {
+	return instantLink, nil
+}
+
+func (instant) Links(context.Context, uuid.UUID, sharelink.Filter) (sharelink.Page, error) {
+	links := make([]sharelink.Link, 20)
+	for i := range links {
+		links[i] = instantLink
+	}
+	return sharelink.Page{Links: links, Total: 20}, nil
+}
+
+func (instant) Persona(_ context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
+	return sharelink.Persona{ID: id, OrganizationID: organization, Name: "Cara"}, nil
+}
+
+func (instant) OrganizationOfKey(context.Context, sharelink.Hash) (sharelink.Organization, error) {
+	return sharelink.Organization{Name: "default"}, nil
+}
+
+// BenchmarkBareEcho is what the others are compared with: Echo, one decode, one encode of the same JSON, nothing else.
+func BenchmarkBareEcho(b *testing.B) {
+	e := echo.New()
+	l := &links{publicURL: func() string { return "http://links.test" }}
+	e.POST("/v1/share-links", func(c echo.Context) error {
+		var body api.CreateShareLinkRequest
+		if err := json.NewDecoder(c.Request().Body).Decode(&body); err != nil {
+			return err
+		}
+		return c.JSON(http.StatusCreated, l.shareLink(instantLink))
+	})
+	e.GET("/v1/share-links/:id", func(c echo.Context) error { return c.JSON(http.StatusOK, l.personaShareLink(instantLink)) })
+	e.GET("/v1/share-links", func(c echo.Context) error {
+		page, _ := instant{}.Links(c.Request().Context(), uuid.Nil, sharelink.Filter{})
+		data := make([]api.PersonaShareLink, len(page.Links))
+		for i, link := range page.Links {
+			data[i] = l.personaShareLink(link)
+		}
+		return c.JSON(http.StatusOK, api.ShareLinkPage{Data: data})
+	})
+	benchmark(b, e, "key")
+}
+
+// BenchmarkInstantStore is the whole handler stack on a store that does nothing.
+func BenchmarkInstantStore(b *testing.B) {
+	benchmarkServer(b, func(b backend) backend { return instant{b} })
+}
+
+// BenchmarkSQLite is the whole handler stack on SQLite with durable commits, one caller: each create waits for the disk.
+func BenchmarkSQLite(b *testing.B) {
+	benchmarkServer(b, func(b backend) backend { return b })
+}
+
+func benchmarkServer(b *testing.B, wrap func(backend) backend) {
+	config := DefaultConfig()
+	config.Database = "sqlite:" + filepath.Join(b.TempDir(), "bench.db")
+	config.PublicURL = "http://links.test"
+	m := newMetrics("bench")
+	db, err := store.Open(b.Context(), config.Database, store.Options{Observe: m.stored, ObserveBatch: m.batched})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	s, err := newServer(b.Context(), config, wrap(db), m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchmark(b, s.Handler(), s.FirstKey())
+}
+
+func benchmark(b *testing.B, h http.Handler, key string) {
+	id := uuid.Nil.String()
+	send := func(b *testing.B, want int, method, path, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+key)
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want {
+			b.Fatalf("%d %s", w.Code, w.Body)
+		}
+		return w
+	}
+	b.Run("create", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			send(b, 201, "POST", "/v1/share-links", documentedBody)
+		}
+	})
+	var link struct{ ID string }
+	if err := json.Unmarshal(send(b, 201, "POST", "/v1/share-links", documentedBody).Body.Bytes(), &link); err == nil {
+		id = link.ID
+	}
+	b.Run("get", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			send(b, 200, "GET", "/v1/share-links/"+id, "")
+		}
+	})
+	b.Run("list", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			send(b, 200, "GET", "/v1/share-links", "")
+		}
+	})
+}

@@ -1,0 +1,191 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+// everyOperation is one good request for each operation, on a link with the id of the persona.
+var everyOperation = []struct{ method, path, body string }{
+	{"GET", "/v1/share-links", ""},
+	{"POST", "/v1/share-links", `{"personaId":"` + cara + `"}`},
+	{"GET", "/v1/share-links/" + cara, ""},
+	{"PUT", "/v1/share-links/" + cara, `{}`},
+	{"DELETE", "/v1/share-links/" + cara, ""},
+}
+
+// wantProblem checks the members that every problem has.
+func (a answer) wantProblem(code string, status int) answer {
+	a.t.Helper()
+	p := a.want(status).object()
+	if ct := a.header.Get("Content-Type"); ct != "application/problem+json" {
+		a.t.Errorf("Content-Type %q", ct)
+	}
+	if p["type"] != "http://links.test/problems/"+code || p["status"] != float64(status) || p["title"] == "" {
+		a.t.Errorf("not a %s: %s", code, a.body)
+	}
+	if p["error"] != http.StatusText(status) || p["message"] != p["detail"] || p["detail"] == "" {
+		a.t.Errorf("what Anam's clients read is wrong: %s", a.body)
+	}
+	if p["instance"] != a.header.Get("X-Request-Id") || p["instance"] == "" {
+		a.t.Errorf("instance %v, X-Request-Id %q", p["instance"], a.header.Get("X-Request-Id"))
+	}
+	return a
+}
+
+func TestUnauthorizedEverywhere(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	for _, o := range everyOperation {
+		ts.send(o.method, o.path, o.body, "Authorization: ").wantProblem("unauthorized", 401)
+	}
+}
+
+func TestBodyTooLarge(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	fill := func(size int) string {
+		body := `{"personaId":"` + cara + `"}`
+		return body + strings.Repeat(" ", size-len(body))
+	}
+	ts.send("POST", "/v1/share-links", fill(maxBody)).want(201)
+	for _, o := range everyOperation {
+		ts.send(o.method, o.path, fill(maxBody+1)).wantProblem("body-too-large", 413)
+		// The same without a Content-Length that gives it away.
+		r, err := http.NewRequestWithContext(t.Context(), o.method, ts.http.URL+o.path, io.NopCloser(strings.NewReader(fill(maxBody+1))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ContentLength = -1
+		r.Header.Set("Authorization", "Bearer "+ts.key)
+		r.Header.Set("Content-Type", "application/json")
+		ts.do(r).wantProblem("body-too-large", 413)
+	}
+	ts.send("GET", "/v1/share-links", `a body that nobody asked for`).want(200)
+}
+
+func TestInvalidRequestsAreProblems(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	for _, o := range everyOperation {
+		ts.send(o.method, o.path+"?nonsense=1", o.body).wantProblem("invalid-request", 400).wantFault("nonsense", "unknown")
+	}
+}
+
+func TestUnavailableStore(t *testing.T) {
+	t.Parallel()
+	ts := start(t, func(b backend) backend {
+		return failing{b, &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store is not available", RetryAfter: 1500 * time.Millisecond, Err: errors.New("dial /secret/place")}}
+	})
+	for _, o := range everyOperation {
+		a := ts.send(o.method, o.path, o.body).wantProblem("unavailable", 503)
+		if ra := a.header.Get("Retry-After"); ra != "2" {
+			t.Errorf("Retry-After %q", ra)
+		}
+		if strings.Contains(string(a.body), "secret") {
+			t.Errorf("the cause got out: %s", a.body)
+		}
+	}
+	ts.send("GET", "/readyz", "").want(503)
+	ts.send("GET", "/healthz", "").want(200)
+	if !strings.Contains(ts.log.String(), "/secret/place") {
+		t.Error("the log does not have the cause")
+	}
+}
+
+func TestFailuresAreInternalOutsideAndWholeInTheLog(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{"error": errors.New("table sh_2kL9pQxYzR4vN8mBwHfJc is gone"), "panic": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ts := start(t, func(b backend) backend { return failing{b, err} })
+			for i, o := range everyOperation {
+				id := fmt.Sprintf("failure-%d", i)
+				a := ts.send(o.method, o.path, o.body, "X-Request-Id: "+id).wantProblem("internal", 500)
+				if strings.Contains(string(a.body), "gone") || strings.Contains(string(a.body), "head") {
+					t.Errorf("the cause got out: %s", a.body)
+				}
+				line := logLine(t, ts, id)
+				if !strings.Contains(line, `"level":"ERROR"`) || !strings.Contains(line, "gone") && !strings.Contains(line, "lost its head") {
+					t.Errorf("log: %s", line)
+				}
+				if strings.Contains(line, "2kL9pQxYzR4vN8mBwHfJc") {
+					t.Errorf("a token is in the log: %s", line)
+				}
+			}
+		})
+	}
+}
+
+func logLine(t *testing.T, ts *testServer, id string) string {
+	t.Helper()
+	for line := range strings.Lines(ts.log.String()) {
+		if strings.Contains(line, `"request":"`+id+`"`) {
+			return line
+		}
+	}
+	t.Fatalf("no line for request %s", id)
+	return ""
+}
+
+func TestRateLimitOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil, func(c *Config) { c.RateLimit = 5 })
+	for _, o := range everyOperation { // the bucket holds as many as one second brings
+		if a := ts.send(o.method, o.path, o.body); a.status == 429 {
+			t.Fatalf("too soon: %s", a.body)
+		}
+	}
+	for _, o := range everyOperation {
+		a := ts.send(o.method, o.path, o.body).wantProblem("rate-limited", 429)
+		if ra := a.header.Get("Retry-After"); ra != "1" {
+			t.Errorf("Retry-After %q", ra)
+		}
+	}
+	ts.advance(200 * time.Millisecond)
+	ts.send("GET", "/v1/share-links", "").want(200)
+	ts.send("GET", "/v1/share-links", "").want(429)
+	ts.send("GET", "/healthz", "").want(200)
+}
+
+func TestPathsAndMethods(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	for _, path := range []string{"/nothing", "/v1", "/v1/share-links/", "/v1/Share-Links", "/v1//share-links", "/v1/share-links%2f" + cara, "/problems/nope", "/docs/../v1"} {
+		ts.send("GET", path, "").wantProblem("not-found", 404)
+	}
+	for _, c := range [][3]string{
+		{"PATCH", "/v1/share-links", "GET, POST"},
+		{"HEAD", "/v1/share-links", ""},
+		{"POST", "/v1/share-links/" + cara, "DELETE, GET, PUT"},
+		{"BREW", "/v1/share-links", "GET, POST"},
+		{"POST", "/healthz", "GET, HEAD"},
+	} {
+		a := ts.send(c[0], c[1], "").want(405)
+		for method := range strings.SplitSeq(c[2], ", ") {
+			if !strings.Contains(a.header.Get("Allow"), method) {
+				t.Errorf("%s %s: Allow %q lacks %s", c[0], c[1], a.header.Get("Allow"), method)
+			}
+		}
+		if c[0] != "HEAD" {
+			a.wantProblem("method-not-allowed", 405)
+		}
+	}
+}
+
+// What the server itself answers is held to the contract when that is asked for.
+func TestOwnAnswersAreChecked(t *testing.T) {
+	t.Parallel()
+	ts := start(t, func(b backend) backend { return badLinks{b} })
+	a := ts.send("GET", "/v1/share-links/"+cara, "").wantProblem("internal", 500)
+	if !strings.Contains(ts.log.String(), "breaks the contract") || strings.Contains(string(a.body), "BROKEN") {
+		t.Errorf("%s", a.body)
+	}
+}
