@@ -7,7 +7,7 @@ import (
 )
 
 // secrets finds tokens and keys by their prefix, also a part of one that was cut short or ran on.
-var secrets = regexp.MustCompile(`(sh|ak)_[0-9A-Za-z]{8,}`)
+var secrets = regexp.MustCompile(`(sh|ak)_[0-9A-Za-z_]{8,}`)
 
 // Secrets returns the text with the letters of every token and API key replaced by dots.
 func Secrets(s string) string {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -93,7 +94,7 @@ func canonicalHost(host string) (string, error) {
 		return "[" + ipv6Text(addr) + "]", nil
 	}
 	// A percent sign in a host is decoded by browsers before anything else. Nobody needs it and everybody can be fooled by it.
-	if strings.Contains(host, "%") {
+	if strings.Contains(host, "%") || !utf8.ValidString(host) {
 		return "", badHost
 	}
 	ascii, err := hostNames.ToASCII(host)

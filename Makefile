@@ -1,0 +1,74 @@
+# Everything a person or CI does with this project. `make help` lists it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 5s
+PACKAGES := ./...
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+.PHONY: run
+run: build ## Build and serve on http://127.0.0.1:8080; the first start prints a key and a curl
+	@exec bin/sharelinks serve
+
+.PHONY: build
+build: ## Build bin/sharelinks, stripped and without cgo
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sharelinks ./cmd/sharelinks
+
+.PHONY: test
+test: needs ## Run all tests
+	go test $(PACKAGES)
+
+.PHONY: check
+check: needs stale format vet lint build race fuzz ## All that CI does: generate and compare, format, vet, lint, build, race, fuzz
+
+.PHONY: generate
+generate: ## Make the Go code from openapi.yaml
+	go generate ./...
+
+.PHONY: stale
+stale: ## Fail when the generated code is not what openapi.yaml makes
+	.ci/stale
+
+.PHONY: format
+format: ## Fail when a Go file is not formatted by gofumpt
+	@unformatted=$$(go tool gofumpt -l .); if [ -n "$$unformatted" ]; then \
+		echo "$$unformatted"; echo 'run: go tool gofumpt -w .'; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet, and go.mod as go mod tidy leaves it
+	go vet $(PACKAGES)
+	go mod tidy -diff
+
+.PHONY: lint
+lint: ## staticcheck
+	go tool staticcheck $(PACKAGES)
+
+.PHONY: race
+race: ## Run all tests with the race detector
+	go test -race $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz test for FUZZTIME (5s)
+	@for package in $$(go list $(PACKAGES)); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "fuzz $$target in $$package"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## Run the Go benchmarks, allocations included
+	go test -run '^$$' -bench . -benchmem ./server ./internal/store
+
+.PHONY: load
+load: build ## Creates over loopback at 64 connections, beside a bare Echo handler (needs wrk)
+	go run ./e2e/load -binary bin/sharelinks
+
+.PHONY: needs
+needs: ## Install what the tests need besides Go: PostgreSQL and Chromium
+	@.ci/needs
