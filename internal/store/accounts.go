@@ -1,0 +1,260 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+const (
+	noOrganization = "there is no such organization"
+	noPersona      = "the organization has no persona with this id"
+	noKey          = "there is no such API key"
+)
+
+const insertOrganization = `
+INSERT INTO organizations (id, name, watermark_removal, created_at)
+VALUES ($1, $2, $3, $4)`
+
+// CreateOrganization implements sharelink.AccountStore.
+func (s *Store) CreateOrganization(ctx context.Context, o sharelink.Organization) error {
+	return s.write(ctx, "create_organization", func(ctx context.Context, tx querier) error {
+		_, err := tx.ExecContext(ctx, insertOrganization, o.ID, o.Name, o.WatermarkRemoval, o.CreatedAt.UnixMilli())
+		return taken(err, "there is an organization with this name or id")
+	})
+}
+
+const selectOrganizations = `
+SELECT id, name, watermark_removal, created_at FROM organizations ORDER BY name`
+
+// Organizations implements sharelink.AccountStore.
+func (s *Store) Organizations(ctx context.Context) ([]sharelink.Organization, error) {
+	var organizations []sharelink.Organization
+	err := s.read(ctx, "list_organizations", func(q querier) (err error) {
+		organizations, err = list(ctx, q, scanOrganization, selectOrganizations)
+		return err
+	})
+	return organizations, err
+}
+
+const selectOrganizationByName = `
+SELECT id, name, watermark_removal, created_at FROM organizations WHERE name = $1`
+
+// OrganizationNamed implements sharelink.AccountStore.
+func (s *Store) OrganizationNamed(ctx context.Context, name string) (sharelink.Organization, error) {
+	var o sharelink.Organization
+	err := s.read(ctx, "get_organization", func(q querier) (err error) {
+		if !storable(name) {
+			return notFound(sql.ErrNoRows, noOrganization)
+		}
+		o, err = scanOrganization(q.QueryRowContext(ctx, selectOrganizationByName, name))
+		return notFound(err, noOrganization)
+	})
+	return o, err
+}
+
+const updateWatermarkRemoval = `
+UPDATE organizations SET watermark_removal = $2 WHERE name = $1
+RETURNING id, name, watermark_removal, created_at`
+
+// SetWatermarkRemoval implements sharelink.AccountStore.
+func (s *Store) SetWatermarkRemoval(ctx context.Context, name string, allowed bool) (sharelink.Organization, error) {
+	var o sharelink.Organization
+	err := s.write(ctx, "update_organization", func(ctx context.Context, tx querier) (err error) {
+		if !storable(name) {
+			return notFound(sql.ErrNoRows, noOrganization)
+		}
+		o, err = scanOrganization(tx.QueryRowContext(ctx, updateWatermarkRemoval, name, allowed))
+		return notFound(err, noOrganization)
+	})
+	return o, err
+}
+
+const insertPersona = `
+INSERT INTO personas (organization_id, id, name, created_at)
+VALUES ($1, $2, $3, $4)`
+
+// AddPersona implements sharelink.AccountStore.
+func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
+	return s.write(ctx, "add_persona", func(ctx context.Context, tx querier) error {
+		_, err := tx.ExecContext(ctx, insertPersona, p.OrganizationID, p.ID, p.Name, p.CreatedAt.UnixMilli())
+		return taken(err, "the organization has a persona with this id")
+	})
+}
+
+const selectPersonas = `
+SELECT organization_id, id, name, created_at FROM personas WHERE organization_id = $1 ORDER BY name, id`
+
+// PersonasOf implements sharelink.AccountStore.
+func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Persona, error) {
+	var personas []sharelink.Persona
+	err := s.read(ctx, "list_personas", func(q querier) (err error) {
+		personas, err = list(ctx, q, scanPersona, selectPersonas, organization)
+		return err
+	})
+	return personas, err
+}
+
+const selectPersona = `
+SELECT organization_id, id, name, created_at FROM personas WHERE organization_id = $1 AND id = $2`
+
+// Persona implements sharelink.AccountStore.
+func (s *Store) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
+	var p sharelink.Persona
+	err := s.read(ctx, "get_persona", func(q querier) (err error) {
+		p, err = scanPersona(q.QueryRowContext(ctx, selectPersona, organization, id))
+		return notFound(err, noPersona)
+	})
+	return p, err
+}
+
+const (
+	deletePersona = `
+DELETE FROM personas WHERE organization_id = $1 AND id = $2`
+
+	countLinksToPersona = `
+SELECT COUNT(*) FROM share_links WHERE organization_id = $1 AND persona_id = $2`
+)
+
+// RemovePersona implements sharelink.AccountStore.
+func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (links int, err error) {
+	err = s.write(ctx, "remove_persona", func(ctx context.Context, tx querier) error {
+		removed, err := affected(tx.ExecContext(ctx, deletePersona, organization, id))
+		if err != nil {
+			return err
+		}
+		if removed == 0 {
+			return notFound(sql.ErrNoRows, noPersona)
+		}
+		return tx.QueryRowContext(ctx, countLinksToPersona, organization, id).Scan(&links)
+	})
+	return links, err
+}
+
+const insertKey = `
+INSERT INTO api_keys (prefix, hash, label, organization_id, created_at, revoked_at)
+VALUES ($1, $2, $3, $4, $5, $6)`
+
+// AddKey implements sharelink.AccountStore.
+func (s *Store) AddKey(ctx context.Context, k sharelink.Key, hash sharelink.Hash) error {
+	return s.write(ctx, "add_key", func(ctx context.Context, tx querier) error {
+		return addKey(ctx, tx, k, hash)
+	})
+}
+
+func addKey(ctx context.Context, tx querier, k sharelink.Key, hash sharelink.Hash) error {
+	_, err := tx.ExecContext(ctx, insertKey, k.Prefix, hash[:], k.Label, k.OrganizationID, k.CreatedAt.UnixMilli(), instant(k.RevokedAt))
+	return taken(err, "there is an API key that begins like this one")
+}
+
+const selectKeys = `
+SELECT prefix, label, organization_id, created_at, revoked_at FROM api_keys WHERE organization_id = $1
+ORDER BY created_at, prefix`
+
+// KeysOf implements sharelink.AccountStore.
+func (s *Store) KeysOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Key, error) {
+	var keys []sharelink.Key
+	err := s.read(ctx, "list_keys", func(q querier) (err error) {
+		keys, err = list(ctx, q, scanKey, selectKeys, organization)
+		return err
+	})
+	return keys, err
+}
+
+const revokeKey = `
+UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE prefix = $1
+RETURNING prefix, label, organization_id, created_at, revoked_at`
+
+// RevokeKey implements sharelink.AccountStore.
+func (s *Store) RevokeKey(ctx context.Context, prefix string, at time.Time) (sharelink.Key, error) {
+	var k sharelink.Key
+	err := s.write(ctx, "revoke_key", func(ctx context.Context, tx querier) (err error) {
+		if !storable(prefix) {
+			return notFound(sql.ErrNoRows, noKey)
+		}
+		k, err = scanKey(tx.QueryRowContext(ctx, revokeKey, prefix, at.UnixMilli()))
+		return notFound(err, noKey)
+	})
+	return k, err
+}
+
+const selectOrganizationByKey = `
+SELECT o.id, o.name, o.watermark_removal, o.created_at
+FROM api_keys k JOIN organizations o ON o.id = k.organization_id
+WHERE k.hash = $1 AND k.revoked_at IS NULL`
+
+// OrganizationOfKey implements sharelink.AccountStore.
+func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
+	var o sharelink.Organization
+	err := s.read(ctx, "authenticate", func(q querier) (err error) {
+		o, err = scanOrganization(q.QueryRowContext(ctx, selectOrganizationByKey, hash[:]))
+		return notFound(err, noKey)
+	})
+	return o, err
+}
+
+const (
+	selectAnyOrganization = `
+SELECT EXISTS (SELECT 1 FROM organizations)`
+
+	lockFirstStart = `
+UPDATE first_start SET locked = locked WHERE id = 1`
+)
+
+// Bootstrap implements sharelink.AccountStore.
+func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p sharelink.Persona, key *sharelink.Key, hash sharelink.Hash) (bool, error) {
+	// Asked without a lock first: on every start but the first this is all there is to do.
+	exists := false
+	err := s.read(ctx, "bootstrap", func(q querier) error {
+		return q.QueryRowContext(ctx, selectAnyOrganization).Scan(&exists)
+	})
+	if err != nil || exists {
+		return false, err
+	}
+	err = s.write(ctx, "bootstrap", func(ctx context.Context, tx querier) error {
+		if _, err := tx.ExecContext(ctx, lockFirstStart); err != nil {
+			return err
+		}
+		if err := tx.QueryRowContext(ctx, selectAnyOrganization).Scan(&exists); err != nil || exists {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, insertOrganization, o.ID, o.Name, o.WatermarkRemoval, o.CreatedAt.UnixMilli()); err != nil {
+			return taken(err, "there is an organization with this name or id")
+		}
+		if _, err := tx.ExecContext(ctx, insertPersona, p.OrganizationID, p.ID, p.Name, p.CreatedAt.UnixMilli()); err != nil {
+			return taken(err, "the organization has a persona with this id")
+		}
+		if key == nil {
+			return nil
+		}
+		return addKey(ctx, tx, *key, hash)
+	})
+	return err == nil && !exists, err
+}
+
+func scanOrganization(r row) (o sharelink.Organization, err error) {
+	var created int64
+	err = r.Scan(&o.ID, &o.Name, &o.WatermarkRemoval, &created)
+	o.CreatedAt = fromMilli(created)
+	return o, err
+}
+
+func scanPersona(r row) (p sharelink.Persona, err error) {
+	var created int64
+	err = r.Scan(&p.OrganizationID, &p.ID, &p.Name, &created)
+	p.CreatedAt = fromMilli(created)
+	return p, err
+}
+
+func scanKey(r row) (k sharelink.Key, err error) {
+	var created int64
+	var revoked sql.NullInt64
+	err = r.Scan(&k.Prefix, &k.Label, &k.OrganizationID, &created, &revoked)
+	k.CreatedAt = fromMilli(created)
+	k.RevokedAt = fromInstant(revoked)
+	return k, err
+}

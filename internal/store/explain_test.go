@@ -1,0 +1,121 @@
+package store
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+const selectLinkByToken = `SELECT ` + linkColumns + ` FROM share_links WHERE token = $1`
+
+// TestPlans holds the queries that are asked most to their indexes: none reads a table from end to end, and no list is
+// sorted after it was read.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	organization, persona := uuid.New(), uuid.New()
+	whereAll, argsAll := matching(organization, sharelink.Filter{})
+	wherePersona, argsPersona := matching(organization, sharelink.Filter{PersonaID: uuid.NullUUID{UUID: persona, Valid: true}})
+	queries := map[string]struct {
+		sql  string
+		args []any
+	}{
+		"get by id":        {selectLink, []any{organization, uuid.New()}},
+		"get by token":     {selectLinkByToken, []any{"sh_2kL9pQxYzR4vN8mBwHfJc"}},
+		"list":             {selectPage(whereAll, len(argsAll)), append(argsAll, 20, 0)},
+		"list of persona":  {selectPage(wherePersona, len(argsPersona)), append(argsPersona, 20, 0)},
+		"key":              {selectOrganizationByKey, []any{make([]byte, 32)}},
+		"replay":           {selectSnapshot, []any{organization, "key", 0}},
+		"sweep":            {deleteIdempotencyKeys, []any{0}},
+		"demote":           {demoteLinksToPersona, []any{organization, persona}},
+		"demote beside":    {demoteLinksBeside, []any{organization, uuid.New()}},
+		"links to persona": {countLinksToPersona, []any{organization, persona}},
+		"delete":           {deleteLink, []any{organization, uuid.New()}},
+	}
+	for name, database := range map[string]struct {
+		url, explain string
+		fill         []string
+		bad          []string
+	}{
+		"SQLite": {
+			url:     "sqlite:" + filepath.Join(t.TempDir(), "links.db"),
+			explain: "EXPLAIN QUERY PLAN ",
+			bad:     []string{"SCAN share_links", "SCAN api_keys", "SCAN organizations", "SCAN o", "SCAN k", "SCAN idempotency_keys", "TEMP B-TREE"},
+		},
+		"PostgreSQL": {
+			url:     pgtest.NewDatabase(t),
+			explain: "EXPLAIN ",
+			// Its planner looks at how much there is: with little it would rather read everything.
+			fill: []string{
+				"INSERT INTO organizations SELECT gen_random_uuid(), 'o' || n, FALSE, 0 FROM generate_series(1, 19) n",
+				"INSERT INTO organizations VALUES ('" + organization.String() + "', 'o', FALSE, 0)",
+				`INSERT INTO share_links (` + linkColumns + `, persona_name_folded)
+				SELECT gen_random_uuid(), 't' || o.name || '-' || n, 'LINK', NULL, 10, 0, '[]', FALSE, FALSE, TRUE, FALSE, n,
+					CASE WHEN n % 10 = 0 THEN '` + persona.String() + `' ELSE gen_random_uuid() END, 'Cara', o.id, 'cara'
+				FROM organizations o, generate_series(1, 1000) n`,
+				"INSERT INTO api_keys SELECT 'p' || n, sha256(('s' || n)::bytea), '', '" + organization.String() + "', 0, NULL FROM generate_series(1, 5000) n",
+				"INSERT INTO idempotency_keys SELECT '" + organization.String() + "', 'k' || n, sha256('x'), '', n FROM generate_series(1, 5000) n",
+				"VACUUM ANALYZE",
+			},
+			// Of organizations there are few enough to read them all.
+			bad: []string{"Seq Scan on share_links", "Seq Scan on api_keys", "Seq Scan on idempotency_keys", "Sort"},
+		},
+	} {
+		s, err := Open(t.Context(), database.url, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, statement := range database.fill {
+			if _, err := s.reads.ExecContext(t.Context(), statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
+		for query, q := range queries {
+			plan, err := explain(t, s, database.explain+q.sql, q.args)
+			if err != nil {
+				t.Fatalf("%s on %s: %v", query, name, err)
+			}
+			for _, bad := range database.bad {
+				if strings.Contains(plan, bad) {
+					t.Errorf("%s on %s has %q in its plan:\n%s", query, name, bad, plan)
+				}
+			}
+			t.Logf("%s on %s:\n%s", query, name, plan)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// explain returns the lines of a plan, which are in the last column on both databases.
+func explain(t *testing.T, s *Store, query string, args []any) (string, error) {
+	t.Helper()
+	rows, err := s.reads.QueryContext(t.Context(), query, args...)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return "", err
+	}
+	var plan strings.Builder
+	for rows.Next() {
+		var line string
+		into := make([]any, len(columns))
+		for i := range into {
+			into[i] = new(any)
+		}
+		into[len(into)-1] = &line
+		if err := rows.Scan(into...); err != nil {
+			return "", err
+		}
+		plan.WriteString(line + "\n")
+	}
+	return plan.String(), rows.Err()
+}

@@ -1,0 +1,283 @@
+package store_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+	"github.com/sharelinks-dev/sharelinks/internal/store"
+	"github.com/sharelinks-dev/sharelinks/internal/storetest"
+)
+
+// faultVariable names the fault that TestFaulty's store is to have.
+const faultVariable = "SHARELINKS_TEST_FAULT"
+
+// TestSuiteFindsFaults tests the suite: a store that breaks a law fails the subtest of that law. It runs the suite in
+// another process, because a test that has failed cannot be told that this was right.
+func TestSuiteFindsFaults(t *testing.T) {
+	t.Parallel()
+	for fault, subtests := range map[string][]string{
+		"leaks links to other organizations":   {"Isolation"},
+		"creates again under the same key":     {"IdempotentReplay", "IdempotentConcurrently", "Model"},
+		"replays what the link is now":         {"IdempotentReplay"},
+		"forgets keys too early":               {"IdempotentBoundary"},
+		"sweeps too many keys":                 {"ForgetKeys"},
+		"burns the key of a create that fails": {"IdempotentFailure"},
+		"has two primary links":                {"PrimaryOnCreate", "PrimaryConcurrently", "Model"},
+		"does not delete":                      {"Delete", "Model"},
+		"does not update":                      {"UpdateEachField", "Model"},
+		"reads, then updates":                  {"UpdateConcurrently"},
+		"forgets allowed origins":              {"RoundTrip"},
+		"lists the oldest first":               {"ListOrder", "ListPages"},
+		"counts only the page":                 {"ListPages", "Model"},
+		"searches in one case":                 {"SearchName"},
+		"searches with wildcards":              {"SearchName"},
+		"goes on without the caller":           {"CancelledContext"},
+		"accepts revoked keys":                 {"KeyRevoked"},
+		"revokes again":                        {"KeyRevoked"},
+		"removes links with their persona":     {"PersonaRemovalKeepsLinks"},
+		"starts first twice":                   {"Bootstrap", "BootstrapConcurrently"},
+		"keeps nothing":                        {"Reopen"},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			for _, subtest := range subtests {
+				failed, output := runSuite(t, fault, subtest)
+				if !failed || !strings.Contains(output, "--- FAIL: TestFaulty/"+subtest+" ") {
+					t.Errorf("a store that %s passes %s:\n%s", fault, subtest, output)
+				}
+			}
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		if failed, output := runSuite(t, "none", ""); failed {
+			t.Errorf("a store without a fault fails:\n%s", output)
+		}
+	})
+}
+
+// runSuite runs one subtest, or all, on a store with a fault.
+func runSuite(t *testing.T, fault, subtest string) (failed bool, output string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := exec.CommandContext(t.Context(), self, "-test.run=^TestFaulty$/^"+subtest, "-test.timeout=60s", "-rapid.nofailfile", "-rapid.shrinktime=0s", "-rapid.checks=20")
+	run.Env = append(os.Environ(), faultVariable+"="+fault)
+	out, err := run.CombinedOutput()
+	return err != nil, string(out)
+}
+
+// TestFaulty is what TestSuiteFindsFaults runs; by itself it does nothing.
+func TestFaulty(t *testing.T) {
+	fault := os.Getenv(faultVariable)
+	if fault == "" {
+		return
+	}
+	storetest.Run(t, func(t *testing.T) storetest.Backend {
+		dir := t.TempDir()
+		again := func(t *testing.T) storetest.Store {
+			url := "sqlite:" + filepath.Join(dir, "links.db")
+			if fault == "keeps nothing" {
+				url = "sqlite:" + filepath.Join(t.TempDir(), "links.db")
+			}
+			return &faulty{Store: open(t, url, store.Options{}), fault: fault}
+		}
+		return storetest.Backend{Store: again(t), Open: again}
+	})
+}
+
+// faulty is a store with a fault.
+type faulty struct {
+	storetest.Store
+	fault string
+	ids   sync.Map // of links: those created or wrongly primary
+	keys  sync.Map // burnt or known
+}
+
+func (f *faulty) CreateLink(ctx context.Context, link sharelink.Link, key *sharelink.Idempotency) (sharelink.Link, error) {
+	f.ids.Store(link.ID, link.OrganizationID)
+	given := link
+	switch f.fault {
+	case "creates again under the same key":
+		key = nil
+	case "forgets keys too early":
+		key = early(key)
+	case "forgets allowed origins":
+		link.AllowedOrigins = nil
+	case "has two primary links":
+		if link.IsPrimary {
+			f.keys.Store(link.ID, true)
+			link.IsPrimary = false
+		}
+	case "goes on without the caller":
+		ctx = context.WithoutCancel(ctx)
+	}
+	got, err := f.Store.CreateLink(ctx, link, key)
+	switch {
+	case f.fault == "burns the key of a create that fails" && err != nil && key != nil:
+		f.keys.Store(key.Key, true)
+	case f.fault == "replays what the link is now" && err == nil && key != nil:
+		return f.Link(ctx, got.OrganizationID, got.ID)
+	case f.fault == "forgets allowed origins" && err == nil:
+		got = given
+	}
+	return f.primary(got), err
+}
+
+func early(key *sharelink.Idempotency) *sharelink.Idempotency {
+	if key == nil {
+		return nil
+	}
+	moved := *key
+	moved.ValidFrom = key.ValidFrom.Add(time.Millisecond)
+	return &moved
+}
+
+// primary makes links primary that were to be, whatever came after.
+func (f *faulty) primary(link sharelink.Link) sharelink.Link {
+	if _, ok := f.keys.Load(link.ID); ok {
+		link.IsPrimary = true
+	}
+	return link
+}
+
+func (f *faulty) Replay(ctx context.Context, organization uuid.UUID, key sharelink.Idempotency) (sharelink.Link, error) {
+	if f.fault == "forgets keys too early" {
+		key = *early(&key)
+	}
+	if _, burnt := f.keys.Load(key.Key); burnt {
+		return sharelink.Link{}, &sharelink.Error{Code: sharelink.KeyReused}
+	}
+	got, err := f.Store.Replay(ctx, organization, key)
+	if f.fault == "replays what the link is now" && err == nil {
+		return f.Link(ctx, organization, got.ID)
+	}
+	return got, err
+}
+
+func (f *faulty) Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
+	if owner, ok := f.ids.Load(id); ok && f.fault == "leaks links to other organizations" {
+		organization = owner.(uuid.UUID)
+	}
+	got, err := f.Store.Link(ctx, organization, id)
+	return f.primary(got), err
+}
+
+func (f *faulty) Links(ctx context.Context, organization uuid.UUID, filter sharelink.Filter) (sharelink.Page, error) {
+	search := filter.Search
+	if f.fault == "searches with wildcards" {
+		filter.Search = strings.Trim(search, "%_")
+	}
+	page, err := f.Store.Links(ctx, organization, filter)
+	for i := range page.Links {
+		page.Links[i] = f.primary(page.Links[i])
+	}
+	switch f.fault {
+	case "lists the oldest first":
+		slices.Reverse(page.Links)
+	case "counts only the page":
+		page.Total = len(page.Links)
+	case "searches in one case":
+		page.Links = slices.DeleteFunc(page.Links, func(l sharelink.Link) bool { return !strings.Contains(l.PersonaName, search) })
+		page.Total = len(page.Links)
+	}
+	return page, err
+}
+
+func (f *faulty) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sharelink.Change, now time.Time) (sharelink.Link, error) {
+	switch f.fault {
+	case "does not update":
+		return f.Link(ctx, organization, id)
+	case "reads, then updates":
+		l, err := f.Link(ctx, organization, id)
+		if err != nil {
+			return l, err
+		}
+		all := sharelink.Change{
+			Type: &l.Type, UsageLimit: &l.UsageLimit, AllowedOrigins: &l.AllowedOrigins, AllowAllOrigins: &l.AllowAllOrigins,
+			RemoveWatermark: &l.RemoveWatermark, Enabled: &l.Enabled, IsPrimary: &l.IsPrimary, ExpiresIn: c.ExpiresIn,
+		}
+		fill(&all.Type, c.Type)
+		fill(&all.UsageLimit, c.UsageLimit)
+		fill(&all.AllowedOrigins, c.AllowedOrigins)
+		fill(&all.AllowAllOrigins, c.AllowAllOrigins)
+		fill(&all.RemoveWatermark, c.RemoveWatermark)
+		fill(&all.Enabled, c.Enabled)
+		fill(&all.IsPrimary, c.IsPrimary)
+		c = all
+	}
+	got, err := f.Store.UpdateLink(ctx, organization, id, c, now)
+	return f.primary(got), err
+}
+
+func fill[T any](field **T, value *T) {
+	if value != nil {
+		*field = value
+	}
+}
+
+func (f *faulty) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
+	if f.fault == "does not delete" {
+		return f.Link(ctx, organization, id)
+	}
+	return f.Store.DeleteLink(ctx, organization, id)
+}
+
+func (f *faulty) ForgetKeys(ctx context.Context, before time.Time) (int, error) {
+	if f.fault == "sweeps too many keys" {
+		before = before.Add(time.Millisecond)
+	}
+	return f.Store.ForgetKeys(ctx, before)
+}
+
+func (f *faulty) RemovePersona(ctx context.Context, organization, id uuid.UUID) (int, error) {
+	links, err := f.Store.RemovePersona(ctx, organization, id)
+	if f.fault != "removes links with their persona" {
+		return links, err
+	}
+	page, err := f.Links(ctx, organization, sharelink.Filter{PersonaID: uuid.NullUUID{UUID: id, Valid: true}, Page: 1, PerPage: 100})
+	for _, l := range page.Links {
+		_, err = f.Store.DeleteLink(ctx, organization, l.ID)
+	}
+	return links, err
+}
+
+func (f *faulty) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
+	if owner, ok := f.keys.Load(hash); ok {
+		return owner.(sharelink.Organization), nil
+	}
+	return f.Store.OrganizationOfKey(ctx, hash)
+}
+
+func (f *faulty) AddKey(ctx context.Context, k sharelink.Key, hash sharelink.Hash) error {
+	err := f.Store.AddKey(ctx, k, hash)
+	if f.fault == "accepts revoked keys" && err == nil {
+		f.keys.Store(hash, sharelink.Organization{ID: k.OrganizationID})
+	}
+	return err
+}
+
+func (f *faulty) RevokeKey(ctx context.Context, prefix string, at time.Time) (sharelink.Key, error) {
+	k, err := f.Store.RevokeKey(ctx, prefix, at)
+	if f.fault == "revokes again" {
+		k.RevokedAt = at
+	}
+	return k, err
+}
+
+func (f *faulty) Bootstrap(ctx context.Context, o sharelink.Organization, p sharelink.Persona, key *sharelink.Key, hash sharelink.Hash) (bool, error) {
+	created, err := f.Store.Bootstrap(ctx, o, p, key, hash)
+	return created || f.fault == "starts first twice", err
+}

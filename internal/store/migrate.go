@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// migrateSQLite brings the tables up to date, all or nothing, in one transaction that no other process can write beside.
+//
+// The transaction is begun here and goose runs inside it, on the one connection that db may have. goose's own session
+// lock would come too late: it makes its version table before it takes that lock. With IsolateDDL it begins no
+// transaction of its own.
+func migrateSQLite(ctx context.Context, db *sql.DB) error {
+	if done, err := migrated(ctx, db, "sqlite"); done || err != nil {
+		return err // without taking the write lock: most starts end here
+	}
+	if _, err := db.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := migrateUp(ctx, db, "sqlite", goose.DialectSQLite3, goose.WithIsolateDDL(true))
+	if err == nil {
+		_, err = db.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		// Whatever ended it, the context too, nothing of it must stay.
+		_, rollbackErr := db.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return errors.Join(err, rollbackErr)
+	}
+	return nil
+}
+
+// migratePostgres brings the tables up to date, each migration in a transaction, while no other server does.
+//
+// The advisory lock is the one that goose would take, but waited for: goose asks again once a second, and not before it
+// has made its version table, on which servers that start together would collide.
+func migratePostgres(ctx context.Context, db *sql.DB) (err error) {
+	if done, err := migrated(ctx, db, "postgres"); done || err != nil {
+		return err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", lock.DefaultLockID); err != nil {
+		return err
+	}
+	defer func() {
+		_, unlockErr := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lock.DefaultLockID)
+		err = errors.Join(err, unlockErr)
+	}()
+	return migrateUp(ctx, db, "postgres", goose.DialectPostgres)
+}
+
+func migrateUp(ctx context.Context, db *sql.DB, dir string, dialect goose.Dialect, options ...goose.ProviderOption) error {
+	// Another server may have migrated while this one waited for the lock.
+	if done, err := migrated(ctx, db, dir); done || err != nil {
+		return err
+	}
+	files, err := fs.Sub(migrations, path.Join("migrations", dir))
+	if err != nil {
+		return err
+	}
+	options = append(options, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	provider, err := goose.NewProvider(dialect, db, files, options...)
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// migrated tells whether the tables are up to date, with an error when they are of a newer version than this program.
+func migrated(ctx context.Context, db *sql.DB, dir string) (bool, error) {
+	newest, err := newestMigration(dir)
+	if err != nil {
+		return false, err
+	}
+	var version int64
+	err = db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM "+goose.DefaultTablename).Scan(&version)
+	switch {
+	case err != nil && noTable(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	case version > newest:
+		return false, fmt.Errorf("its tables are of version %d and this program knows up to %d; use the newer program that made them, or a backup", version, newest)
+	}
+	return version == newest, nil
+}
+
+// newestMigration returns the highest number that a migration's file name begins with.
+func newestMigration(dir string) (int64, error) {
+	files, err := fs.ReadDir(migrations, path.Join("migrations", dir))
+	if err != nil {
+		return 0, err
+	}
+	var newest int64
+	for _, f := range files {
+		number, _, _ := strings.Cut(f.Name(), "_")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("migration %s has no number: %w", f.Name(), err)
+		}
+		newest = max(newest, version)
+	}
+	return newest, nil
+}
+
+// noTable tells whether an error says that a table does not exist. SQLite has no code for it.
+func noTable(err error) bool {
+	return sqlState(err) == "42P01" || sqliteCode(err) == 1 && strings.Contains(err.Error(), "no such table")
+}

@@ -1,0 +1,252 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+// TestOpenTogether has several servers make the tables of an empty database at the same time.
+func TestOpenTogether(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]string{"SQLite": "sqlite:" + filepath.Join(t.TempDir(), "links.db"), "PostgreSQL": pgtest.NewDatabase(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var group sync.WaitGroup
+			start := make(chan struct{})
+			for range 8 {
+				group.Go(func() {
+					<-start
+					s, err := Open(context.Background(), url, Options{})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if err := errors.Join(s.Ping(context.Background()), s.Close()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			close(start)
+			group.Wait()
+		})
+	}
+}
+
+// TestNewerVersion has a database that a newer program made.
+func TestNewerVersion(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]string{"SQLite": "sqlite:" + filepath.Join(t.TempDir(), "links.db"), "PostgreSQL": pgtest.NewDatabase(t)} {
+		s, err := Open(t.Context(), url, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.write(t.Context(), "test", run("INSERT INTO goose_db_version (version_id, is_applied) SELECT 99, is_applied FROM goose_db_version WHERE version_id = 0"))
+		if err := errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = Open(t.Context(), url, Options{}); err == nil || !strings.Contains(err.Error(), "version 99") {
+			t.Errorf("open a newer database on %s: error is %v", name, err)
+		}
+	}
+}
+
+// TestMigrationIsAtomic stops a migration in the middle: nothing of it stays, and the next start begins anew.
+func TestMigrationIsAtomic(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "links.db")
+	db, err := sql.Open("sqlite", writerDSN(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	// In the way of the last but one of the migration's tables.
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE idempotency_keys (x)"); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Open(t.Context(), "sqlite:"+path, Options{}); err == nil {
+		t.Fatal(s.Close(), "the migration did not fail")
+	}
+	var tables int
+	err = db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table'").Scan(&tables)
+	if err != nil || tables != 1 {
+		t.Errorf("%d tables are left, error %v", tables, err)
+	}
+	if _, err := db.ExecContext(t.Context(), "DROP TABLE idempotency_keys"); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), "sqlite:"+path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Ping(t.Context()), s.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSQLiteSettings asks every connection of the pool, held at the same time, and the one that writes.
+func TestSQLiteSettings(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "links.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	check := func(who string, q querier, queryOnly int) {
+		for pragma, want := range map[string]string{
+			"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": fmt.Sprint(queryOnly),
+		} {
+			var got string
+			if err := q.QueryRowContext(context.Background(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+				t.Errorf("%s of %s is %q, want %q, error %v", pragma, who, got, want, err)
+			}
+		}
+	}
+	pool := s.reads.(*prepared).db.(*sql.DB)
+	for range pool.Stats().MaxOpenConnections {
+		conn, err := pool.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		check("a reader", conn, 1)
+		if _, err := conn.ExecContext(t.Context(), "DELETE FROM organizations"); err == nil {
+			t.Error("a reader writes")
+		}
+	}
+	if err := s.write(t.Context(), "test", func(_ context.Context, tx querier) error { check("the writer", tx, 0); return nil }); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBusy has another process, as far as SQLite can tell, hold the database for longer than anybody waits.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "links.db")
+	s, err := Open(t.Context(), "sqlite:"+path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	other, err := sql.Open("sqlite", writerDSN(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.writes.(*groupCommit).conn.db.ExecContext(t.Context(), "PRAGMA busy_timeout = 1") // or the test takes long
+	err = s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name"})
+	if sharelink.CodeOf(err) != sharelink.Unavailable {
+		t.Errorf("a write beside another that does not end: error is %v", err)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("a read beside a write: error is %v", err)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestServerGone stops the PostgreSQL server under a store.
+func TestServerGone(t *testing.T) {
+	t.Parallel()
+	pgtest.NewDatabase(t) // for its skip, when there is no PostgreSQL
+	server, err := pgtest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := sync.OnceValue(server.Stop)
+	defer stop() // it is looked at below
+	s, err := Open(t.Context(), server.URL("postgres"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // on connections that were open, then on new ones
+		if err := s.Ping(t.Context()); sharelink.CodeOf(err) != sharelink.Unavailable {
+			t.Errorf("read: error is %v", err)
+		}
+		err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name"})
+		if sharelink.CodeOf(err) != sharelink.Unavailable {
+			t.Errorf("write: error is %v", err)
+		}
+	}
+}
+
+// TestPostgresWrites holds the writer of PostgreSQL to what is promised of every writer.
+func TestPostgresWrites(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), pgtest.NewDatabase(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	count := func() (n int) {
+		if err := s.reads.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM t").Scan(&n); err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	if err := s.write(t.Context(), "test", run("CREATE TABLE t (n INTEGER PRIMARY KEY)")); err != nil {
+		t.Fatal(err)
+	}
+
+	err = s.write(t.Context(), "test", func(ctx context.Context, tx querier) error {
+		_ = run("INSERT INTO t VALUES (1)")(ctx, tx)
+		panic("oh")
+	})
+	if err == nil || !strings.Contains(err.Error(), "panic: oh") || count() != 0 {
+		t.Errorf("a write that panics: error is %v, %d rows", err, count())
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	err = s.write(ctx, "test", func(ctx context.Context, tx querier) error {
+		cancel()
+		return run("INSERT INTO t VALUES (2)")(ctx, tx)
+	})
+	if err != nil || count() != 1 {
+		t.Errorf("a write whose caller gave up too late: error is %v, %d rows", err, count())
+	}
+
+	tries := 0
+	err = s.write(t.Context(), "test", func(ctx context.Context, tx querier) error {
+		if tries++; tries < 3 {
+			return run("INSERT INTO t VALUES (3)", "DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$")(ctx, tx)
+		}
+		return run("INSERT INTO t VALUES (3)")(ctx, tx)
+	})
+	if err != nil || tries != 3 || count() != 2 {
+		t.Errorf("a write that met two deadlocks: error is %v after %d tries, %d rows", err, tries, count())
+	}
+
+	tries = 0
+	err = s.write(t.Context(), "test", func(ctx context.Context, tx querier) error {
+		tries++
+		return run("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")(ctx, tx)
+	})
+	if sharelink.CodeOf(err) != sharelink.Unavailable || tries != postgresTries {
+		t.Errorf("a write that loses every race: error is %v after %d tries", err, tries)
+	}
+}

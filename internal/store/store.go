@@ -1,0 +1,131 @@
+// Package store keeps share links and accounts in SQLite or PostgreSQL, through database/sql and with the same SQL text
+// on both. Only the tables are declared twice, in migrations, because column types differ.
+//
+// What differs in how they are driven is in sqlite.go, writer.go (group commit) and postgres.go; links.go and accounts.go
+// are the same for both.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+var (
+	_ sharelink.Store        = (*Store)(nil)
+	_ sharelink.AccountStore = (*Store)(nil)
+)
+
+// Store is a sharelink.Store and a sharelink.AccountStore on a SQL database. It is safe for concurrent use.
+type Store struct {
+	options Options
+	reads   querier
+	writes  writer
+	close   func() error
+	closed  atomic.Bool
+}
+
+// Options are what a store can be told beside its URL. The zero value will do.
+type Options struct {
+	Logger *slog.Logger // nil: silent
+	// Queue is how many writes may wait, 1024 when 0; those beyond are refused as Unavailable. SQLite only: PostgreSQL
+	// has a queue of its own.
+	Queue int
+	// Observe, unless nil, is told how long each operation took, waiting included.
+	Observe func(operation string, elapsed time.Duration)
+	// ObserveBatch, unless nil, is told how many writes went into each commit. SQLite only.
+	ObserveBatch func(writes int)
+}
+
+// querier is what a statement can be run on: a database, one of its connections, or a transaction.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// writer runs operations that change something. fn's changes are durable together when write returns nil, and none of
+// them has happened when it returns an error. fn may be run more than once, but only its last run counts.
+//
+// A caller whose ctx ends before its turn gets the ctx's error and fn never runs. From then on the ctx has no say: fn
+// runs on another and the caller waits for the outcome, because an answer that does not tell whether the change was made
+// is worse than a late one.
+type writer interface {
+	write(ctx context.Context, fn func(ctx context.Context, tx querier) error) error
+}
+
+// Open opens the database at a URL, sqlite:PATH or postgres://..., and brings its tables up to date. Several may open
+// the same database at the same time.
+func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Queue == 0 {
+		o.Queue = 1024
+	}
+	if err := CheckURL(url); err != nil {
+		return nil, err
+	}
+	if path, ok := sqlitePath(url); ok {
+		return openSQLite(ctx, path, o)
+	}
+	return openPostgres(ctx, url, o)
+}
+
+// Ping tells whether the store can answer, by asking it something.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.read(ctx, "ping", func(q querier) error {
+		var id int
+		return q.QueryRowContext(ctx, "SELECT id FROM first_start").Scan(&id)
+	})
+}
+
+// Close waits for the writes that were accepted and closes the database. From then on every operation is Unavailable.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	return s.close()
+}
+
+// read runs an operation that changes nothing.
+func (s *Store) read(ctx context.Context, operation string, fn func(q querier) error) error {
+	start := time.Now()
+	err := fn(s.reads)
+	return s.observed(ctx, operation, start, err)
+}
+
+// write runs an operation that changes something; see writer.
+func (s *Store) write(ctx context.Context, operation string, fn func(ctx context.Context, tx querier) error) error {
+	start := time.Now()
+	err := ctx.Err()
+	if err == nil {
+		err = s.writes.write(ctx, fn)
+	}
+	return s.observed(ctx, operation, start, err)
+}
+
+func (s *Store) observed(ctx context.Context, operation string, start time.Time, err error) error {
+	if s.options.Observe != nil {
+		s.options.Observe(operation, time.Since(start))
+	}
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*sharelink.Error](err); ok {
+		return e
+	}
+	switch {
+	case ctx.Err() != nil && interrupted(err):
+		err = ctx.Err()
+	case s.closed.Load() || unavailable(err):
+		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store is not available", RetryAfter: time.Second, Err: err}
+	}
+	return fmt.Errorf("store: %s: %w", operation, err)
+}

@@ -1,0 +1,190 @@
+package storetest
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+// inOrder returns links as a list shows them: newest first, ties by id.
+func inOrder(links []sharelink.Link) []sharelink.Link {
+	sorted := slices.Clone(links)
+	slices.SortFunc(sorted, func(a, b sharelink.Link) int {
+		if c := b.CreatedAt.Compare(a.CreatedAt); c != 0 {
+			return c
+		}
+		return strings.Compare(b.ID.String(), a.ID.String())
+	})
+	return sorted
+}
+
+// several adds links whose creation times go up, down and stand still.
+func (s suite) several(t *testing.T, org uuid.UUID) []sharelink.Link {
+	t.Helper()
+	var links []sharelink.Link
+	for _, ms := range []int{5, 3, 3, 3, 9, 1, 7, 9, 0, 300, 299, 70000} {
+		links = append(links, s.create(t, org, epoch.Add(time.Duration(ms)*time.Millisecond)))
+	}
+	return links
+}
+
+func testListOrder(t *testing.T, s suite) {
+	org := s.organization(t)
+	equal(t, "list of none", s.all(t, org), []sharelink.Link{})
+	links := s.several(t, org)
+	equal(t, "list", s.all(t, org), inOrder(links))
+	_, err := s.UpdateLink(t.Context(), org, links[2].ID, sharelink.Change{Type: to(sharelink.Type("ORB_EMBED"))}, epoch.Add(time.Hour))
+	noError(t, err)
+	links[2].Type = "ORB_EMBED"
+	equal(t, "list after an update", s.all(t, org), inOrder(links))
+}
+
+func testListPages(t *testing.T, s suite) {
+	org := s.organization(t)
+	links := inOrder(s.several(t, org))
+	for perPage := 1; perPage <= len(links)+1; perPage++ {
+		var got []sharelink.Link
+		for page := 1; page == 1 || len(got) < len(links) && page <= len(links); page++ {
+			p, err := s.Links(t.Context(), org, sharelink.Filter{Page: page, PerPage: perPage})
+			noError(t, err)
+			if p.Total != len(links) || len(p.Links) > perPage {
+				t.Fatalf("page %d of %d a page: %d links, total %d of %d", page, perPage, len(p.Links), p.Total, len(links))
+			}
+			got = append(got, p.Links...)
+		}
+		equal(t, "pages put together", got, links)
+	}
+	for _, page := range []int{len(links) + 1, 1 << 32, math.MaxInt} {
+		p, err := s.Links(t.Context(), org, sharelink.Filter{Page: page, PerPage: 100})
+		noError(t, err)
+		equal(t, "a page beyond the last", p, sharelink.Page{Total: len(links)})
+	}
+	none, err := s.Links(t.Context(), s.organization(t), sharelink.Filter{Page: 1, PerPage: 100})
+	noError(t, err)
+	equal(t, "the first page of none", none, sharelink.Page{})
+}
+
+func testListStableUnderInserts(t *testing.T, s suite) {
+	org := s.organization(t)
+	old := inOrder(s.several(t, org))
+	seen := make(map[uuid.UUID]int)
+	const perPage = 3
+	for page, last := 1, 1; page <= last; page++ {
+		p, err := s.Links(t.Context(), org, sharelink.Filter{Page: page, PerPage: perPage})
+		noError(t, err)
+		for _, l := range p.Links {
+			seen[l.ID]++
+		}
+		// One is put in front of those that were seen; it moves one of them to the next page, and hides none.
+		s.create(t, org, epoch.Add(time.Hour+time.Duration(page)*time.Millisecond))
+		last = sharelink.Page{Total: p.Total + 1}.LastPage(perPage)
+	}
+	for _, l := range old {
+		if seen[l.ID] == 0 {
+			t.Errorf("link %v, which was there all the time, was on no page", l.ID)
+		}
+	}
+}
+
+func testListFilter(t *testing.T, s suite) {
+	org := s.organization(t)
+	other := newID(t, epoch)
+	mine, theirs := s.create(t, org, epoch), s.create(t, org, epoch, func(l *sharelink.Link) { l.PersonaID, l.PersonaName = other, "Carl" })
+	of := func(id uuid.UUID, search string) sharelink.Filter {
+		return sharelink.Filter{PersonaID: uuid.NullUUID{UUID: id, Valid: true}, Search: search}
+	}
+	s.finds(t, org, of(persona, ""), mine)
+	s.finds(t, org, of(other, ""), theirs)
+	s.finds(t, org, of(newID(t, epoch), ""))
+	s.finds(t, org, of(uuid.Nil, ""))
+	s.finds(t, org, sharelink.Filter{}, mine, theirs)
+	s.finds(t, org, sharelink.Filter{Search: "car"}, mine, theirs)
+	s.finds(t, org, of(other, "car"), theirs)
+	s.finds(t, org, of(other, mine.Token))
+	s.finds(t, org, of(other, theirs.ID.String()), theirs)
+	s.finds(t, org, of(other, mine.ID.String()))
+}
+
+func testSearchName(t *testing.T, s suite) {
+	org := s.organization(t)
+	named := func(name string) sharelink.Link {
+		return s.create(t, org, epoch, func(l *sharelink.Link) { l.PersonaName = name })
+	}
+	cara, zoe, percent, underscore, backslash, quote := named("Cara at the Desk"), named("ZOË Ångström"), named("100% sure"), named("snake_case"), named(`back\slash`), named(`O'Neil "the boss"`)
+	for search, want := range map[string][]sharelink.Link{
+		"cara":     {cara},
+		"CARA":     {cara},
+		"at the":   {cara},
+		"desk":     {cara},
+		"zoë":      {zoe},
+		"Zoë":      {zoe},
+		"åNGSTRÖM": {zoe},
+		"zoe":      nil, // another letter
+		"%":        {percent},
+		"0% s":     {percent},
+		"c%a":      nil,
+		"_":        {underscore},
+		"snake_c":  {underscore},
+		"c_r":      nil,
+		`\`:        {backslash},
+		`k\s`:      {backslash},
+		`\\`:       nil,
+		`'`:        {quote},
+		`"`:        {quote},
+		"o'neil":   {quote},
+		"e":        {cara, percent, underscore, quote},
+		"Cara  at": nil,
+	} {
+		s.finds(t, org, sharelink.Filter{Search: search}, want...)
+	}
+}
+
+func testSearchToken(t *testing.T, s suite) {
+	org := s.organization(t)
+	tokened := func(token string) sharelink.Link {
+		return s.create(t, org, epoch, func(l *sharelink.Link) { l.Token, l.PersonaName = token, "ZZZ" })
+	}
+	suffix := newID(t, epoch).String() // so that another run on the same data meets no taken token
+	upper, lower := tokened("sh_AAAbbb"+suffix), tokened("sh_aaaBBB"+suffix)
+	s.finds(t, org, sharelink.Filter{Search: upper.Token}, upper)
+	s.finds(t, org, sharelink.Filter{Search: "sh_AAAb"}, upper)
+	s.finds(t, org, sharelink.Filter{Search: "sh_aaaB"}, lower)
+	s.finds(t, org, sharelink.Filter{Search: "sh_"}, upper, lower)
+	s.finds(t, org, sharelink.Filter{Search: "sh_aaab"})
+	s.finds(t, org, sharelink.Filter{Search: "SH_AAAb"})
+	s.finds(t, org, sharelink.Filter{Search: "AAAbbb"}) // not from its beginning
+	s.finds(t, org, sharelink.Filter{Search: upper.Token + "x"})
+	s.finds(t, org, sharelink.Filter{Search: "sh%"})
+	s.finds(t, org, sharelink.Filter{Search: "sh__"})
+}
+
+func testSearchID(t *testing.T, s suite) {
+	org := s.organization(t)
+	link := s.create(t, org, epoch)
+	s.create(t, org, epoch)
+	id := link.ID.String()
+	s.finds(t, org, sharelink.Filter{Search: id}, link)
+	s.finds(t, org, sharelink.Filter{Search: strings.ToUpper(id)}, link)
+	for _, search := range []string{
+		id[:35], id[1:], id + "0", " " + id, "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), uuid.Nil.String(),
+	} {
+		s.finds(t, org, sharelink.Filter{Search: search})
+	}
+}
+
+func testSearchAnything(t *testing.T, s suite) {
+	org := s.organization(t)
+	s.create(t, org, epoch)
+	for _, search := range []string{
+		"\x00", "Ca\x00", "\x00Cara", "\xff", "Car\xc3", "\ufffd", "$1", "?", ":x", "@x", "';--", `") OR ("1"="1`, "[a-z]*", "{}",
+		"\u202e", "\U0001f3ad", "\n", "\\", `\%`, strings.Repeat("%", 60000), strings.Repeat("ä", 60000), strings.Repeat("Cara", 30000),
+	} {
+		s.finds(t, org, sharelink.Filter{Search: search})
+	}
+}
