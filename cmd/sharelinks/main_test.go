@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden parts of the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sharelinks": main})
+}
+
+func TestScripts(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Error("curl is missing, so the request that serve prints was not run; install curl")
+		} else {
+			t.Log("curl is missing, so the request that serve prints is NOT run; install curl")
+		}
+	}
+	deadline, _ := t.Deadline()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		Deadline:            deadline,
+		WorkdirRoot:         t.TempDir(), // testscript's own stays behind when -run leaves a script out
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup: func(env *testscript.Env) error {
+			s := &script{}
+			env.Values[scriptKey{}] = s
+			env.Defer(s.close)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":       exits,
+			"waitready":   waitReady,
+			"term":        term,
+			"request":     request,
+			"hold":        hold,
+			"waitstopped": waitStopped,
+			"release":     release,
+			"occupy":      occupy,
+			"printedcurl": printedCurl,
+			"idle":        idle,
+		},
+	})
+}
+
+// testProgram is a program that knows nothing of the environment.
+func testProgram(stdout, stderr *bytes.Buffer) *program {
+	return &program{stdin: strings.NewReader(""), stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }}
+}
+
+func TestHelpOfEveryCommand(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		stdout.Reset()
+		cmd.InitDefaultHelpFlag()
+		if err := cmd.Help(); err != nil {
+			t.Error(err)
+		}
+		if cmd.Short == "" {
+			t.Errorf("%s says nothing of itself", cmd.CommandPath())
+		}
+		if cmd.Name() != "help" && cmd.Args == nil {
+			t.Errorf("%s takes any arguments", cmd.CommandPath())
+		}
+		for line := range strings.Lines(stdout.String()) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 100 {
+				t.Errorf("%s --help has a line of %d characters: %s", cmd.CommandPath(), n, line)
+			}
+		}
+		for _, child := range cmd.Commands() {
+			visit(child)
+		}
+	}
+	visit(testProgram(&stdout, &stderr).root())
+	if stderr.Len() > 0 {
+		t.Errorf("help wrote to standard error: %s", &stderr)
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"one\n\t two":                        "one two",
+		"bad postgres://me:p/w@d@db:5432/x":  "bad postgres://...@db:5432/x",
+		"use postgres://USER:PASSWORD@HOST":  "use postgres://USER:PASSWORD@HOST",
+		"key ak_2kL9pQxYzR4vN8mBwHfJc":       "key ak_...",
+		"token sh_2kL9pQxYzR4vN8mBwHfJc end": "token sh_... end",
+	} {
+		if got := printable(in); got != want {
+			t.Errorf("printable(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestShellQuoted(t *testing.T) {
+	for _, s := range []string{"", "http://127.0.0.1:8080/v1/share-links", "it's", "$(echo x) `y` \"z\"", "''"} {
+		out, err := exec.Command("sh", "-c", "printf %s "+shellQuoted(s)).Output()
+		if err != nil || string(out) != s {
+			t.Errorf("the shell reads %s as %q, %v", shellQuoted(s), out, err)
+		}
+	}
+}
+
+func TestLogger(t *testing.T) {
+	at := time.Date(2026, 4, 20, 10, 0, 0, 0, time.UTC)
+	for _, test := range []struct{ format, level, want string }{
+		{logText, "info", "time=2026-04-20T10:00:00.000Z level=INFO msg=hello\n"},
+		{logJSON, "info", `{"time":"2026-04-20T10:00:00Z","level":"INFO","msg":"hello"}` + "\n"},
+		{logAuto, "debug", `{"time":"2026-04-20T10:00:00Z","level":"INFO","msg":"hello"}` + "\n"}, // not a terminal
+		{logJSON, "warn", ""},
+	} {
+		var b bytes.Buffer
+		logger := newLogger(&b, test.format, test.level)
+		if logger.Enabled(t.Context(), slog.LevelInfo) {
+			if err := logger.Handler().Handle(t.Context(), slog.NewRecord(at, slog.LevelInfo, "hello", 0)); err != nil {
+				t.Error(err)
+			}
+		}
+		if diff := cmp.Diff(test.want, b.String()); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", test.format, test.level, diff)
+		}
+	}
+}

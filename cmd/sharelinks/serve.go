@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sharelinks-dev/sharelinks/server"
+)
+
+// apiKeyVariable has no flag: every user of the machine can read the flags of a process.
+const apiKeyVariable = "SHARELINKS_API_KEY"
+
+func (p *program) serve() *cobra.Command {
+	config := server.DefaultConfig()
+	var format, level string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service",
+		Long: `Serve runs the service until it is told to stop (SIGINT, SIGTERM); requests in flight are finished.
+When it is ready it prints one line to standard output, "listening on http://HOST:PORT". Its log
+goes to standard error. An empty database gets the organization "default", the persona Cara and an
+API key, which is shown once, with a request to try it on.
+
+Each flag can be given as the variable named beside it; a flag comes before its variable.
+` + apiKeyVariable + `, a variable only, is accepted as a key of the organization "default".`,
+		Example: `  sharelinks serve
+  sharelinks serve --addr 127.0.0.1:0 --database sqlite:/var/lib/sharelinks/sharelinks.db
+  sharelinks serve --database postgres://db/sharelinks --public-url https://links.example.com`,
+		Args:              arguments(),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			faults := p.settle(cmd)
+			config.APIKey = p.getenv(apiKeyVariable)
+			if fault := faultOf(func(c *server.Config) { c.APIKey = config.APIKey }); fault != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", apiKeyVariable, fault))
+			}
+			if err := misconfigured(cmd, faults); err != nil {
+				return err
+			}
+			config.Version = moduleVersion()
+			config.Logger = newLogger(p.stderr, format, level)
+			return p.runServer(cmd.Context(), config)
+		},
+	}
+	cmd.Flags().SortFlags = false
+
+	// field adds a setting that is a field of the server's configuration. The server says what is right for it.
+	field := func(name, kind, byDefault, description string, set func(c *server.Config, text string) error) {
+		addSetting(cmd, name, kind, byDefault, description, func(text string) error {
+			if err := set(&config, text); err != nil {
+				return err
+			}
+			return faultOf(func(c *server.Config) { _ = set(c, text) })
+		})
+	}
+	field("addr", "HOST:PORT", config.Addr, "where to listen; port 0 picks a free one",
+		func(c *server.Config, text string) error { c.Addr = text; return nil })
+	field("database", "URL", config.Database, databaseDescription,
+		func(c *server.Config, text string) error { c.Database = text; return nil })
+	field("public-url", "URL", config.PublicURL, "where people reach the service (default: the address it listens on)",
+		func(c *server.Config, text string) error { c.PublicURL = text; return nil })
+	addChoice(cmd, "log-format", logAuto, "auto, text or json; auto is text on a terminal and JSON otherwise", &format,
+		logAuto, logText, logJSON)
+	addChoice(cmd, "log-level", "info", "debug, info, warn or error", &level, "debug", "info", "warn", "error")
+	addChoice(cmd, "personas", config.Personas, "local or any: links to personas that were added, or to every id", &config.Personas,
+		server.PersonasLocal, server.PersonasAny)
+	field("bootstrap", "bool", strconv.FormatBool(config.Bootstrap), "prepare an empty database for use",
+		func(c *server.Config, text string) error { return parseBool(text, &c.Bootstrap) })
+	field("rate-limit", "NUMBER", strconv.FormatFloat(config.RateLimit, 'g', -1, 64),
+		"requests a second for each organization; 0 is no limit",
+		func(c *server.Config, text string) error { return parseNumber(text, &c.RateLimit) })
+	field("validate-responses", "bool", strconv.FormatBool(config.ValidateResponses), "hold the service's own responses to the contract too",
+		func(c *server.Config, text string) error { return parseBool(text, &c.ValidateResponses) })
+	field("shutdown-timeout", "DURATION", config.ShutdownTimeout.String(), "how long requests in flight may take to finish on a stop",
+		func(c *server.Config, text string) error { return parseDuration(text, &c.ShutdownTimeout) })
+	return cmd
+}
+
+// runServer serves until ctx ends.
+func (p *program) runServer(ctx context.Context, config server.Config) error {
+	s, err := server.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	shown := false
+	err = s.Run(ctx, func(url string) {
+		if key := s.FirstKey(); key != "" {
+			p.showFirstKey(key, s.PublicURL())
+			shown = true
+		}
+		fmt.Fprintf(p.stdout, "listening on %s\n", url)
+	})
+	if key := s.FirstKey(); key != "" && !shown {
+		// The key is in the database and nowhere else: a server that cannot listen must not lose it.
+		p.showFirstKey(key, s.PublicURL())
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &refusal{err: err, hint: "another server may be running there; --addr 127.0.0.1:0 picks a free port"}
+	}
+	return err
+}
+
+// showFirstKey tells the person at the first start how to begin. It is not logged: a log is kept, and this is a secret.
+func (p *program) showFirstKey(key, url string) {
+	fmt.Fprintf(p.stderr, `
+The database was empty. It now has the organization "default", the persona Cara and this API key,
+which is not shown again:
+
+    %s
+
+A first share link:
+
+curl --request POST \
+  --url %s \
+  --header 'Authorization: Bearer %[1]s' \
+  --header 'Content-Type: application/json' \
+  --data '
+{
+  "personaId": "00000000-0000-0000-0000-000000000000",
+  "expiresInHours": 168,
+  "usageLimit": 10
+}
+'
+
+`, key, shellQuoted(url+"/v1/share-links"))
+}
+
+// shellQuoted is a text as one word of a POSIX shell.
+func shellQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// faultOf returns what the server says of a configuration that is the default but for one change, without the name that
+// it has for the field: the caller has its own.
+func faultOf(change func(*server.Config)) error {
+	c := server.DefaultConfig()
+	change(&c)
+	err := c.Validate()
+	if err == nil {
+		return nil
+	}
+	_, detail, _ := strings.Cut(err.Error(), ": ")
+	return errors.New(detail)
+}
