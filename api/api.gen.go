@@ -581,7 +581,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 }
 
 type BodyTooLargeResponseHeaders struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 type BodyTooLargeApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -590,7 +591,8 @@ type BodyTooLargeApplicationProblemPlusJSONResponse struct {
 }
 
 type ForbiddenResponseHeaders struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 type ForbiddenApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -599,7 +601,8 @@ type ForbiddenApplicationProblemPlusJSONResponse struct {
 }
 
 type IdempotencyKeyReusedResponseHeaders struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 type IdempotencyKeyReusedApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -608,7 +611,8 @@ type IdempotencyKeyReusedApplicationProblemPlusJSONResponse struct {
 }
 
 type InternalResponseHeaders struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 type InternalApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -617,7 +621,8 @@ type InternalApplicationProblemPlusJSONResponse struct {
 }
 
 type InvalidRequestResponseHeaders struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 type InvalidRequestApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -626,7 +631,8 @@ type InvalidRequestApplicationProblemPlusJSONResponse struct {
 }
 
 type NotFoundResponseHeaders struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 type NotFoundApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -635,8 +641,9 @@ type NotFoundApplicationProblemPlusJSONResponse struct {
 }
 
 type RateLimitedResponseHeaders struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 type RateLimitedApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -645,8 +652,9 @@ type RateLimitedApplicationProblemPlusJSONResponse struct {
 }
 
 type UnauthorizedResponseHeaders struct {
-	WWWAuthenticate string
-	XRequestID      string
+	IdempotencyKeyWindow int
+	WWWAuthenticate      string
+	XRequestID           string
 }
 type UnauthorizedApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -655,8 +663,9 @@ type UnauthorizedApplicationProblemPlusJSONResponse struct {
 }
 
 type UnavailableResponseHeaders struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 type UnavailableApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -665,7 +674,8 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 }
 
 type UnsupportedMediaTypeResponseHeaders struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 type UnsupportedMediaTypeApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -706,6 +716,7 @@ func (response ListShareLinks400ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
@@ -723,6 +734,7 @@ func (response ListShareLinks401ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(401)
@@ -741,6 +753,7 @@ func (response ListShareLinks413ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
@@ -758,6 +771,7 @@ func (response ListShareLinks429ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(429)
@@ -776,6 +790,7 @@ func (response ListShareLinks500ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
@@ -793,6 +808,7 @@ func (response ListShareLinks503ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(503)
@@ -842,6 +858,7 @@ func (response CreateShareLink400ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
@@ -859,6 +876,7 @@ func (response CreateShareLink401ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(401)
@@ -877,6 +895,7 @@ func (response CreateShareLink403ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
@@ -894,6 +913,7 @@ func (response CreateShareLink404ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
@@ -911,6 +931,7 @@ func (response CreateShareLink413ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
@@ -928,6 +949,7 @@ func (response CreateShareLink415ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
@@ -945,6 +967,7 @@ func (response CreateShareLink422ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
@@ -962,6 +985,7 @@ func (response CreateShareLink429ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(429)
@@ -980,6 +1004,7 @@ func (response CreateShareLink500ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
@@ -997,6 +1022,7 @@ func (response CreateShareLink503ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(503)
@@ -1037,6 +1063,7 @@ func (response DeleteShareLink400ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
@@ -1054,6 +1081,7 @@ func (response DeleteShareLink401ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(401)
@@ -1072,6 +1100,7 @@ func (response DeleteShareLink404ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
@@ -1089,6 +1118,7 @@ func (response DeleteShareLink413ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
@@ -1106,6 +1136,7 @@ func (response DeleteShareLink429ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(429)
@@ -1124,6 +1155,7 @@ func (response DeleteShareLink500ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
@@ -1141,6 +1173,7 @@ func (response DeleteShareLink503ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(503)
@@ -1181,6 +1214,7 @@ func (response GetShareLink400ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
@@ -1198,6 +1232,7 @@ func (response GetShareLink401ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(401)
@@ -1216,6 +1251,7 @@ func (response GetShareLink404ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
@@ -1233,6 +1269,7 @@ func (response GetShareLink413ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
@@ -1250,6 +1287,7 @@ func (response GetShareLink429ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(429)
@@ -1268,6 +1306,7 @@ func (response GetShareLink500ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
@@ -1285,6 +1324,7 @@ func (response GetShareLink503ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(503)
@@ -1326,6 +1366,7 @@ func (response UpdateShareLink400ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
@@ -1343,6 +1384,7 @@ func (response UpdateShareLink401ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(401)
@@ -1361,6 +1403,7 @@ func (response UpdateShareLink403ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
@@ -1378,6 +1421,7 @@ func (response UpdateShareLink404ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
@@ -1395,6 +1439,7 @@ func (response UpdateShareLink413ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
@@ -1412,6 +1457,7 @@ func (response UpdateShareLink415ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
@@ -1429,6 +1475,7 @@ func (response UpdateShareLink429ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(429)
@@ -1447,6 +1494,7 @@ func (response UpdateShareLink500ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
@@ -1464,6 +1512,7 @@ func (response UpdateShareLink503ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
 	w.WriteHeader(503)

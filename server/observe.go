@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,14 @@ type call struct {
 	body         requestBody
 }
 
+// statusHungUp is logged and counted where the caller did not wait for the answer. Whatever was sent, nobody saw it, and
+// nothing of ours failed. The number is the one that nginx made known.
+const statusHungUp = 499
+
 type callKey struct{}
+
+// idempotencyKeyWindow is shared by all responses, which only read it.
+var idempotencyKeyWindow = []string{strconv.Itoa(int(sharelink.IdempotencyWindow.Seconds()))}
 
 func callOf(c echo.Context) *call { return callFrom(c.Request().Context()) }
 
@@ -45,7 +53,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		start := time.Now() // for the latency only; the rules' clock is another
 		k := &call{id: requestID(c.Request())}
 		c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), callKey{}, k)))
-		c.Response().Header().Set("X-Request-Id", k.id)
+		header := c.Response().Header()
+		header.Set("X-Request-Id", k.id)
+		header["Idempotency-Key-Window"] = idempotencyKeyWindow
 
 		if err := s.answer(next, c); err != nil {
 			s.writeProblem(err, c)
@@ -54,6 +64,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 
 		elapsed := time.Since(start)
 		status := c.Response().Status
+		if errors.Is(k.err, context.Canceled) && c.Request().Context().Err() != nil {
+			status = statusHungUp
+		}
 		s.metrics.request(routeName(c, k), status, elapsed)
 		s.log(c, k, status, elapsed)
 		return nil
@@ -78,11 +91,11 @@ func (s *Server) answer(next echo.HandlerFunc, c echo.Context) (err error) {
 }
 
 func (s *Server) log(c echo.Context, k *call, status int, elapsed time.Duration) {
+	ctx := c.Request().Context()
 	level := slog.LevelInfo
 	if status >= 500 {
 		level = slog.LevelError
 	}
-	ctx := c.Request().Context()
 	if !s.logger.Enabled(ctx, level) {
 		return
 	}
@@ -100,9 +113,6 @@ func (s *Server) log(c echo.Context, k *call, status int, elapsed time.Duration)
 	}
 	if k.err != nil {
 		attrs = append(attrs, slog.String("error", redact.Secrets(k.err.Error())))
-	}
-	if errors.Is(k.err, context.Canceled) && ctx.Err() != nil {
-		attrs = append(attrs, slog.Bool("hung_up", true))
 	}
 	s.logger.LogAttrs(ctx, level, "request", attrs...)
 }

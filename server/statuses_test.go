@@ -1,13 +1,17 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
@@ -188,4 +192,32 @@ func TestOwnAnswersAreChecked(t *testing.T) {
 	if !strings.Contains(ts.log.String(), "breaks the contract") || strings.Contains(string(a.body), "BROKEN") {
 		t.Errorf("%s", a.body)
 	}
+}
+
+// A caller that does not wait for the answer is no failure of ours.
+func TestHangingUpIsNotAnError(t *testing.T) {
+	t.Parallel()
+	ctx, hangUp := context.WithCancel(t.Context())
+	ts := start(t, func(b backend) backend { return hangingUp{b, hangUp} })
+	r := httptest.NewRequestWithContext(ctx, "GET", "/v1/share-links/"+cara, nil)
+	r.Header.Set("Authorization", "Bearer "+ts.key)
+	r.Header.Set("X-Request-Id", "gone")
+	ts.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	if line := logLine(t, ts, "gone"); !strings.Contains(line, `"status":499`) || !strings.Contains(line, `"level":"INFO"`) {
+		t.Error(line)
+	}
+	if m := ts.send("GET", "/metrics", "").body; !strings.Contains(string(m), `sharelinks_requests_total{operation="getShareLink",status="499"} 1`) {
+		t.Errorf("%s", m)
+	}
+}
+
+// hangingUp is a store whose caller hangs up while it looks for a link.
+type hangingUp struct {
+	backend
+	hangUp func()
+}
+
+func (h hangingUp) Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
+	h.hangUp()
+	return h.backend.Link(ctx, organization, id)
 }

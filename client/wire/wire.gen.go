@@ -1029,35 +1029,41 @@ type ClientWithResponsesInterface interface {
 
 // ListShareLinksResponse400Headers the declared response headers of an HTTP 400 response for ListShareLinks
 type ListShareLinksResponse400Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // ListShareLinksResponse401Headers the declared response headers of an HTTP 401 response for ListShareLinks
 type ListShareLinksResponse401Headers struct {
-	WWWAuthenticate string
-	XRequestID      string
+	IdempotencyKeyWindow int
+	WWWAuthenticate      string
+	XRequestID           string
 }
 
 // ListShareLinksResponse413Headers the declared response headers of an HTTP 413 response for ListShareLinks
 type ListShareLinksResponse413Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // ListShareLinksResponse429Headers the declared response headers of an HTTP 429 response for ListShareLinks
 type ListShareLinksResponse429Headers struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 
 // ListShareLinksResponse500Headers the declared response headers of an HTTP 500 response for ListShareLinks
 type ListShareLinksResponse500Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // ListShareLinksResponse503Headers the declared response headers of an HTTP 503 response for ListShareLinks
 type ListShareLinksResponse503Headers struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 
 type ListShareLinksResponse struct {
@@ -1162,55 +1168,65 @@ type CreateShareLinkResponse201Headers struct {
 
 // CreateShareLinkResponse400Headers the declared response headers of an HTTP 400 response for CreateShareLink
 type CreateShareLinkResponse400Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // CreateShareLinkResponse401Headers the declared response headers of an HTTP 401 response for CreateShareLink
 type CreateShareLinkResponse401Headers struct {
-	WWWAuthenticate string
-	XRequestID      string
+	IdempotencyKeyWindow int
+	WWWAuthenticate      string
+	XRequestID           string
 }
 
 // CreateShareLinkResponse403Headers the declared response headers of an HTTP 403 response for CreateShareLink
 type CreateShareLinkResponse403Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // CreateShareLinkResponse404Headers the declared response headers of an HTTP 404 response for CreateShareLink
 type CreateShareLinkResponse404Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // CreateShareLinkResponse413Headers the declared response headers of an HTTP 413 response for CreateShareLink
 type CreateShareLinkResponse413Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // CreateShareLinkResponse415Headers the declared response headers of an HTTP 415 response for CreateShareLink
 type CreateShareLinkResponse415Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // CreateShareLinkResponse422Headers the declared response headers of an HTTP 422 response for CreateShareLink
 type CreateShareLinkResponse422Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // CreateShareLinkResponse429Headers the declared response headers of an HTTP 429 response for CreateShareLink
 type CreateShareLinkResponse429Headers struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 
 // CreateShareLinkResponse500Headers the declared response headers of an HTTP 500 response for CreateShareLink
 type CreateShareLinkResponse500Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // CreateShareLinkResponse503Headers the declared response headers of an HTTP 503 response for CreateShareLink
 type CreateShareLinkResponse503Headers struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 
 type CreateShareLinkResponse struct {
@@ -1348,40 +1364,47 @@ func (r CreateShareLinkResponse) ContentType() string {
 
 // DeleteShareLinkResponse400Headers the declared response headers of an HTTP 400 response for DeleteShareLink
 type DeleteShareLinkResponse400Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // DeleteShareLinkResponse401Headers the declared response headers of an HTTP 401 response for DeleteShareLink
 type DeleteShareLinkResponse401Headers struct {
-	WWWAuthenticate string
-	XRequestID      string
+	IdempotencyKeyWindow int
+	WWWAuthenticate      string
+	XRequestID           string
 }
 
 // DeleteShareLinkResponse404Headers the declared response headers of an HTTP 404 response for DeleteShareLink
 type DeleteShareLinkResponse404Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // DeleteShareLinkResponse413Headers the declared response headers of an HTTP 413 response for DeleteShareLink
 type DeleteShareLinkResponse413Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // DeleteShareLinkResponse429Headers the declared response headers of an HTTP 429 response for DeleteShareLink
 type DeleteShareLinkResponse429Headers struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 
 // DeleteShareLinkResponse500Headers the declared response headers of an HTTP 500 response for DeleteShareLink
 type DeleteShareLinkResponse500Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // DeleteShareLinkResponse503Headers the declared response headers of an HTTP 503 response for DeleteShareLink
 type DeleteShareLinkResponse503Headers struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 
 type DeleteShareLinkResponse struct {
@@ -1490,40 +1513,47 @@ func (r DeleteShareLinkResponse) ContentType() string {
 
 // GetShareLinkResponse400Headers the declared response headers of an HTTP 400 response for GetShareLink
 type GetShareLinkResponse400Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // GetShareLinkResponse401Headers the declared response headers of an HTTP 401 response for GetShareLink
 type GetShareLinkResponse401Headers struct {
-	WWWAuthenticate string
-	XRequestID      string
+	IdempotencyKeyWindow int
+	WWWAuthenticate      string
+	XRequestID           string
 }
 
 // GetShareLinkResponse404Headers the declared response headers of an HTTP 404 response for GetShareLink
 type GetShareLinkResponse404Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // GetShareLinkResponse413Headers the declared response headers of an HTTP 413 response for GetShareLink
 type GetShareLinkResponse413Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // GetShareLinkResponse429Headers the declared response headers of an HTTP 429 response for GetShareLink
 type GetShareLinkResponse429Headers struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 
 // GetShareLinkResponse500Headers the declared response headers of an HTTP 500 response for GetShareLink
 type GetShareLinkResponse500Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // GetShareLinkResponse503Headers the declared response headers of an HTTP 503 response for GetShareLink
 type GetShareLinkResponse503Headers struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 
 type GetShareLinkResponse struct {
@@ -1632,50 +1662,59 @@ func (r GetShareLinkResponse) ContentType() string {
 
 // UpdateShareLinkResponse400Headers the declared response headers of an HTTP 400 response for UpdateShareLink
 type UpdateShareLinkResponse400Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // UpdateShareLinkResponse401Headers the declared response headers of an HTTP 401 response for UpdateShareLink
 type UpdateShareLinkResponse401Headers struct {
-	WWWAuthenticate string
-	XRequestID      string
+	IdempotencyKeyWindow int
+	WWWAuthenticate      string
+	XRequestID           string
 }
 
 // UpdateShareLinkResponse403Headers the declared response headers of an HTTP 403 response for UpdateShareLink
 type UpdateShareLinkResponse403Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // UpdateShareLinkResponse404Headers the declared response headers of an HTTP 404 response for UpdateShareLink
 type UpdateShareLinkResponse404Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // UpdateShareLinkResponse413Headers the declared response headers of an HTTP 413 response for UpdateShareLink
 type UpdateShareLinkResponse413Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // UpdateShareLinkResponse415Headers the declared response headers of an HTTP 415 response for UpdateShareLink
 type UpdateShareLinkResponse415Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // UpdateShareLinkResponse429Headers the declared response headers of an HTTP 429 response for UpdateShareLink
 type UpdateShareLinkResponse429Headers struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 
 // UpdateShareLinkResponse500Headers the declared response headers of an HTTP 500 response for UpdateShareLink
 type UpdateShareLinkResponse500Headers struct {
-	XRequestID string
+	IdempotencyKeyWindow int
+	XRequestID           string
 }
 
 // UpdateShareLinkResponse503Headers the declared response headers of an HTTP 503 response for UpdateShareLink
 type UpdateShareLinkResponse503Headers struct {
-	RetryAfter int
-	XRequestID string
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
 }
 
 type UpdateShareLinkResponse struct {
@@ -1977,6 +2016,13 @@ func ParseListShareLinksResponse(rsp *http.Response) (*ListShareLinksResponse, e
 	switch {
 	case rsp.StatusCode == 400:
 		var headers ListShareLinksResponse400Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -1987,6 +2033,13 @@ func ParseListShareLinksResponse(rsp *http.Response) (*ListShareLinksResponse, e
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListShareLinksResponse401Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2004,6 +2057,13 @@ func ParseListShareLinksResponse(rsp *http.Response) (*ListShareLinksResponse, e
 		response.Headers401 = &headers
 	case rsp.StatusCode == 413:
 		var headers ListShareLinksResponse413Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2014,6 +2074,13 @@ func ParseListShareLinksResponse(rsp *http.Response) (*ListShareLinksResponse, e
 		response.Headers413 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListShareLinksResponse429Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2031,6 +2098,13 @@ func ParseListShareLinksResponse(rsp *http.Response) (*ListShareLinksResponse, e
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListShareLinksResponse500Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2041,6 +2115,13 @@ func ParseListShareLinksResponse(rsp *http.Response) (*ListShareLinksResponse, e
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListShareLinksResponse503Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2167,6 +2248,13 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		response.Headers201 = &headers
 	case rsp.StatusCode == 400:
 		var headers CreateShareLinkResponse400Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2177,6 +2265,13 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateShareLinkResponse401Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2194,6 +2289,13 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers CreateShareLinkResponse403Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2204,6 +2306,13 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers CreateShareLinkResponse404Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2214,6 +2323,13 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		response.Headers404 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateShareLinkResponse413Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2224,6 +2340,13 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers CreateShareLinkResponse415Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2234,6 +2357,13 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers CreateShareLinkResponse422Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2244,6 +2374,13 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateShareLinkResponse429Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2261,6 +2398,13 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateShareLinkResponse500Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2271,6 +2415,13 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateShareLinkResponse503Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2366,6 +2517,13 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 	switch {
 	case rsp.StatusCode == 400:
 		var headers DeleteShareLinkResponse400Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2376,6 +2534,13 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteShareLinkResponse401Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2393,6 +2558,13 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 		response.Headers401 = &headers
 	case rsp.StatusCode == 404:
 		var headers DeleteShareLinkResponse404Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2403,6 +2575,13 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 		response.Headers404 = &headers
 	case rsp.StatusCode == 413:
 		var headers DeleteShareLinkResponse413Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2413,6 +2592,13 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 		response.Headers413 = &headers
 	case rsp.StatusCode == 429:
 		var headers DeleteShareLinkResponse429Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2430,6 +2616,13 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteShareLinkResponse500Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2440,6 +2633,13 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteShareLinkResponse503Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2535,6 +2735,13 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 	switch {
 	case rsp.StatusCode == 400:
 		var headers GetShareLinkResponse400Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2545,6 +2752,13 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetShareLinkResponse401Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2562,6 +2776,13 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 		response.Headers401 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetShareLinkResponse404Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2572,6 +2793,13 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 		response.Headers404 = &headers
 	case rsp.StatusCode == 413:
 		var headers GetShareLinkResponse413Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2582,6 +2810,13 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 		response.Headers413 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetShareLinkResponse429Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2599,6 +2834,13 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetShareLinkResponse500Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2609,6 +2851,13 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetShareLinkResponse503Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2718,6 +2967,13 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 	switch {
 	case rsp.StatusCode == 400:
 		var headers UpdateShareLinkResponse400Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2728,6 +2984,13 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers UpdateShareLinkResponse401Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2745,6 +3008,13 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers UpdateShareLinkResponse403Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2755,6 +3025,13 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers UpdateShareLinkResponse404Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2765,6 +3042,13 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		response.Headers404 = &headers
 	case rsp.StatusCode == 413:
 		var headers UpdateShareLinkResponse413Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2775,6 +3059,13 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers UpdateShareLinkResponse415Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2785,6 +3076,13 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers UpdateShareLinkResponse429Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2802,6 +3100,13 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateShareLinkResponse500Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2812,6 +3117,13 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateShareLinkResponse503Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
