@@ -99,7 +99,7 @@ func benchmarkServer(b *testing.B, wrap func(backend) backend) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	benchmark(b, s.Handler(), s.FirstKey())
+	benchmark(b, s.Handler(), s.firstKey)
 }
 
 func benchmark(b *testing.B, h http.Handler, key string) {

@@ -48,53 +48,64 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate returns every fault of the configuration at once, nil when there is none. No fault shows a secret.
+// Fault is what is wrong with one field of a Config.
+type Fault struct {
+	Field  string // name of the field, as "PublicURL"
+	Detail string // what would be right, and what was given unless it may be secret
+}
+
+func (f *Fault) Error() string { return f.Field + ": " + f.Detail }
+
+// Validate returns every fault of the configuration at once, joined, each a *Fault; nil when there is none. No fault
+// shows a secret.
 func (c Config) Validate() error {
 	var faults []error
-	if err := checkAddr(c.Addr); err != nil {
-		faults = append(faults, err)
+	add := func(field, detail string, args ...any) {
+		faults = append(faults, &Fault{Field: field, Detail: fmt.Sprintf(detail, args...)})
+	}
+	if !isAddr(c.Addr) {
+		add("Addr", "must be HOST:PORT with a port from 0 to 65535, as 127.0.0.1:8080, not %q", c.Addr)
 	}
 	if err := store.CheckURL(c.Database); err != nil {
-		faults = append(faults, fmt.Errorf("database: %w", err))
+		add("Database", "%v", err)
 	}
-	if c.PublicURL != "" {
-		if err := checkPublicURL(c.PublicURL); err != nil {
-			faults = append(faults, err)
-		}
+	if err := checkPublicURL(c.PublicURL); err != nil {
+		add("PublicURL", "%v", err)
 	}
 	if strings.ContainsFunc(c.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		faults = append(faults, errors.New("API key: must be visible ASCII characters without spaces"))
+		add("APIKey", "must be visible ASCII characters without spaces")
 	}
 	if c.Personas != PersonasLocal && c.Personas != PersonasAny {
-		faults = append(faults, fmt.Errorf("personas: must be %s or %s, not %q", PersonasLocal, PersonasAny, c.Personas))
+		add("Personas", "must be %s or %s, not %q", PersonasLocal, PersonasAny, c.Personas)
 	}
-	if !(c.RateLimit >= 0 && c.RateLimit <= 1e6) {
-		faults = append(faults, fmt.Errorf("rate limit: must be from 0 (no limit) to 1000000 requests a second, not %v", c.RateLimit))
+	if !(c.RateLimit >= 0 && c.RateLimit <= 1e6) { // not NaN either
+		add("RateLimit", "must be from 0 (no limit) to 1000000 requests a second, not %v", c.RateLimit)
 	}
 	if c.ShutdownTimeout <= 0 {
-		faults = append(faults, fmt.Errorf("shutdown timeout: must be above 0, not %v", c.ShutdownTimeout))
+		add("ShutdownTimeout", "must be above 0, not %v", c.ShutdownTimeout)
 	}
 	return errors.Join(faults...)
 }
 
-func checkAddr(addr string) error {
+func isAddr(addr string) bool {
 	_, port, err := net.SplitHostPort(addr)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
 	if err != nil {
-		return fmt.Errorf("address: must be HOST:PORT with a port from 0 to 65535, as 127.0.0.1:8080, not %q", addr)
+		return false
 	}
-	return nil
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 func checkPublicURL(s string) error {
+	if s == "" {
+		return nil
+	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return errors.New("public URL: must be http://HOST or https://HOST, a path prefix allowed, as https://links.example.com")
+		return errors.New("must be http://HOST or https://HOST, a path prefix allowed, as https://links.example.com")
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
-		return errors.New("public URL: must have no user, query or fragment")
+		return errors.New("must have no user, query or fragment")
 	}
 	return nil
 }

@@ -333,7 +333,7 @@ func TestAuthorization(t *testing.T) {
 func TestConfiguredKeyIsOneOfTheDefaultOrganization(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil, func(c *Config) { c.APIKey = "a-key-of-my-own" })
-	if ts.FirstKey() != "" {
+	if ts.firstKey != "" {
 		t.Error("a key was made though one was configured")
 	}
 	ts.send("GET", "/v1/share-links", "", "Authorization: Bearer a-key-of-my-own").want(200)

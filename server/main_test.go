@@ -90,7 +90,7 @@ func start(t testing.TB, wrap func(backend) backend, changes ...func(*Config)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	ts.key = ts.FirstKey()
+	ts.key = ts.firstKey
 	ts.http = httptest.NewServer(ts.Handler())
 	ts.http.Client().Transport = checker.Transport(t, ts.http.Client().Transport)
 	t.Cleanup(func() {

@@ -26,7 +26,7 @@ func TestConfigFaultsComeTogetherAndShowNoSecret(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"address: must be HOST:PORT", "database: ", "public URL: must be", "API key: must be", "personas: must be local or any", "rate limit: must be", "shutdown timeout: must be"} {
+	for _, want := range []string{"Addr: must be HOST:PORT", "Database: ", "PublicURL: must be", "APIKey: must be", "Personas: must be local or any", "RateLimit: must be", "ShutdownTimeout: must be"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in:\n%v", want, err)
 		}
@@ -88,7 +88,7 @@ func TestRunStopsGracefully(t *testing.T) {
 	status := make(chan int, 1)
 	go func() {
 		r, _ := http.NewRequest("GET", base+"/v1/share-links/"+cara, nil)
-		r.Header.Set("Authorization", "Bearer "+s.FirstKey())
+		r.Header.Set("Authorization", "Bearer "+s.firstKey)
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Error(err)
@@ -147,7 +147,7 @@ func TestRunGivesUpOnARequestThatDoesNotEnd(t *testing.T) {
 	err = s.Run(ctx, func(u string) {
 		go func() {
 			r, _ := http.NewRequest("GET", u+"/v1/share-links/"+cara, nil)
-			r.Header.Set("Authorization", "Bearer "+s.FirstKey())
+			r.Header.Set("Authorization", "Bearer "+s.firstKey)
 			if resp, err := http.DefaultClient.Do(r); err == nil {
 				resp.Body.Close()
 			}
@@ -181,19 +181,27 @@ func TestRunSaysWhatKeepsItFromListening(t *testing.T) {
 func TestFirstStart(t *testing.T) {
 	t.Parallel()
 	config := testConfig(t)
-	keys := []string{}
-	for range 2 {
+	for _, want := range []bool{true, false} {
 		s, err := New(t.Context(), config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys = append(keys, s.FirstKey())
+		if key, first := s.FirstStart(); first != want || (key != "") != want {
+			t.Errorf("first start %v, with a key %v, want both %v", first, key != "", want)
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if keys[0] == "" || keys[1] != "" {
-		t.Errorf("keys of the first and the second start: %q", keys)
+	configured := testConfig(t)
+	configured.APIKey = "some-key"
+	s, err := New(t.Context(), configured)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if key, first := s.FirstStart(); !first || key != "" {
+		t.Errorf("with a configured key: first start %v, key made %v", first, key != "")
 	}
 
 	empty := testConfig(t)

@@ -30,6 +30,7 @@ type Server struct {
 	links         *links
 	limits        *rateLimits
 	configuredKey sharelink.Hash
+	firstStart    bool
 	firstKey      string
 	ping          func(context.Context) error
 	closeStore    func() error
@@ -111,11 +112,10 @@ func newServer(ctx context.Context, config Config, db backend, m *metrics) (*Ser
 // bootstrap makes an empty database ready for use, and refuses a configured key that would belong to nobody.
 func (s *Server) bootstrap(ctx context.Context) error {
 	if s.config.Bootstrap {
-		key, _, err := s.accounts.Bootstrap(ctx, s.config.APIKey == "")
-		if err != nil {
+		var err error
+		if s.firstKey, s.firstStart, err = s.accounts.Bootstrap(ctx, s.config.APIKey == ""); err != nil {
 			return fmt.Errorf("prepare the empty database: %w", err)
 		}
-		s.firstKey = key
 	}
 	if s.config.APIKey == "" {
 		return nil
@@ -148,6 +148,9 @@ func (s *Server) newHandler() (*echo.Echo, error) {
 	return e, s.servePages(e)
 }
 
+// noStore is shared by all responses, which only read it.
+var noStore = []string{"no-store"}
+
 // named tells the call which operation it is. What it answers holds tokens, so no cache may keep it.
 func named(operation string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -157,7 +160,7 @@ func named(operation string) echo.MiddlewareFunc {
 				return echo.ErrNotFound
 			}
 			callOf(c).operation = operation
-			c.Response().Header().Set("Cache-Control", "no-store")
+			c.Response().Header()["Cache-Control"] = noStore
 			return next(c)
 		}
 	}
@@ -203,8 +206,9 @@ func (h *heldResponse) Write(b []byte) (int, error) { return h.body.Write(b) }
 // Handler returns the service as an http.Handler, to mount in a server of your own. Links lead to Config.PublicURL.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// FirstKey returns the API key that New put into an empty database, "" when it made none. It is kept nowhere else.
-func (s *Server) FirstKey() string { return s.firstKey }
+// FirstStart tells whether New found the database empty and put an organization, a persona and maybe a key into it. The
+// key is "" when Config.APIKey is set; it is kept nowhere else.
+func (s *Server) FirstStart() (key string, first bool) { return s.firstKey, s.firstStart }
 
 // PublicURL returns where people reach the server, without a slash at its end. It is known for sure once Run is ready.
 func (s *Server) PublicURL() string { return s.publicURL() }

@@ -88,17 +88,17 @@ func (p *program) runServer(ctx context.Context, config server.Config) error {
 	if err != nil {
 		return err
 	}
-	shown := false
+	key, first := s.FirstStart()
 	err = s.Run(ctx, func(url string) {
-		if key := s.FirstKey(); key != "" {
-			p.showFirstKey(key, s.PublicURL())
-			shown = true
+		if first {
+			p.showFirstStart(key, s.PublicURL())
+			first = false
 		}
 		fmt.Fprintf(p.stdout, "listening on %s\n", url)
 	})
-	if key := s.FirstKey(); key != "" && !shown {
+	if first {
 		// The key is in the database and nowhere else: a server that cannot listen must not lose it.
-		p.showFirstKey(key, s.PublicURL())
+		p.showFirstStart(key, s.PublicURL())
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &refusal{err: err, hint: "another server may be running there; --addr 127.0.0.1:0 picks a free port"}
@@ -106,19 +106,22 @@ func (p *program) runServer(ctx context.Context, config server.Config) error {
 	return err
 }
 
-// showFirstKey tells the person at the first start how to begin. It is not logged: a log is kept, and this is a secret.
-func (p *program) showFirstKey(key, url string) {
+// showFirstStart tells the person at the first start how to begin. It is not logged: a log is kept, and the key is a
+// secret. Without a key it speaks of the configured one by the name of its variable.
+func (p *program) showFirstStart(key, url string) {
+	has, authorization := ".\nIts API key is the one in "+apiKeyVariable+".", `"Authorization: Bearer $`+apiKeyVariable+`"`
+	if key != "" {
+		has = " and this API key,\nwhich is not shown again:\n\n    " + key
+		authorization = "'Authorization: Bearer " + key + "'"
+	}
 	fmt.Fprintf(p.stderr, `
-The database was empty. It now has the organization "default", the persona Cara and this API key,
-which is not shown again:
-
-    %s
+The database was empty. It now has the organization "default", the persona Cara%s
 
 A first share link:
 
 curl --request POST \
   --url %s \
-  --header 'Authorization: Bearer %[1]s' \
+  --header %s \
   --header 'Content-Type: application/json' \
   --data '
 {
@@ -128,7 +131,7 @@ curl --request POST \
 }
 '
 
-`, key, shellQuoted(url+"/v1/share-links"))
+`, has, shellQuoted(url+"/v1/share-links"), authorization)
 }
 
 // shellQuoted is a text as one word of a POSIX shell.
@@ -139,10 +142,8 @@ func shellQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\'
 func faultOf(change func(*server.Config)) error {
 	c := server.DefaultConfig()
 	change(&c)
-	err := c.Validate()
-	if err == nil {
-		return nil
+	if fault, ok := errors.AsType[*server.Fault](c.Validate()); ok {
+		return errors.New(fault.Detail)
 	}
-	_, detail, _ := strings.Cut(err.Error(), ": ")
-	return errors.New(detail)
+	return nil
 }

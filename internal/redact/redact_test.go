@@ -5,7 +5,7 @@ import "testing"
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"": "",
+		"":                                   "",
 		"nothing to hide":                    "nothing to hide",
 		"/share/sh_2kL9pQxYzR4vN8mBwHfJc/x":  "/share/sh_.../x",
 		"sh_2kL9pQxYz cut":                   "sh_... cut",

@@ -172,7 +172,7 @@ func (a *Accounts) CreateKey(ctx context.Context, organization, label string) (s
 		return "", Key{}, err
 	}
 	if label = strings.TrimSpace(label); label != "" {
-		if label, err = cleanName(label); err != nil {
+		if label, err = cleanText("label", label); err != nil {
 			return "", Key{}, err
 		}
 	}
@@ -199,19 +199,22 @@ func (a *Accounts) RevokeKey(ctx context.Context, prefix string) (Key, error) {
 
 func (a *Accounts) now() time.Time { return a.Now().UTC().Truncate(Precision) }
 
-const maxNameCharacters = 100
+const maxCharacters = 100
 
-func cleanName(name string) (string, error) {
-	name = strings.TrimSpace(name)
+func cleanName(name string) (string, error) { return cleanText("name", name) }
+
+// cleanText returns the text without white space around it, or what is wrong with the field that it is for.
+func cleanText(field, text string) (string, error) {
+	text = strings.TrimSpace(text)
 	switch {
-	case name == "":
-		return "", fault(Invalid, "/name", "a name must not be empty")
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
-		return "", fault(Invalid, "/name", "a name must be text without control characters")
-	case utf8.RuneCountInString(name) > maxNameCharacters:
-		return "", fault(Invalid, "/name", fmt.Sprintf("a name must have at most %d characters", maxNameCharacters))
+	case text == "":
+		return "", fault(Invalid, "/"+field, "a "+field+" must not be empty")
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		return "", fault(Invalid, "/"+field, "a "+field+" must be text without control characters")
+	case utf8.RuneCountInString(text) > maxCharacters:
+		return "", fault(Invalid, "/"+field, fmt.Sprintf("a %s must have at most %d characters", field, maxCharacters))
 	}
-	return name, nil
+	return text, nil
 }
 
 // LocalPersonas accepts the personas that were added to the store.

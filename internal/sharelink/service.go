@@ -25,7 +25,8 @@ type Idempotency struct {
 // Store remembers links. These are its laws; package storetest holds every store to them.
 //
 // A link belongs to one organization, and for another it does not exist. Every change is durable when the call returns
-// without an error, and has not happened at all when it returns one. Of the links to one persona at most one is
+// without an error, and has not happened at all when it returns one; only after an Unavailable can nobody be sure, because
+// a connection can die between a commit and its acknowledgement. Of the links to one persona at most one is
 // primary, at every instant: making one so demotes the other in the same commit. Instants are kept to the millisecond.
 // What does not exist is a NotFound, a store that cannot answer an Unavailable.
 type Store interface {

@@ -24,7 +24,7 @@ VALUES ($1, $2, $3, $4)`
 func (s *Store) CreateOrganization(ctx context.Context, o sharelink.Organization) error {
 	return s.write(ctx, "create_organization", func(ctx context.Context, tx querier) error {
 		_, err := tx.ExecContext(ctx, insertOrganization, o.ID, o.Name, o.WatermarkRemoval, o.CreatedAt.UnixMilli())
-		return taken(err, "there is an organization with this name or id")
+		return taken(err, "there is an organization with this name")
 	})
 }
 
@@ -223,7 +223,7 @@ func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p share
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, insertOrganization, o.ID, o.Name, o.WatermarkRemoval, o.CreatedAt.UnixMilli()); err != nil {
-			return taken(err, "there is an organization with this name or id")
+			return taken(err, "there is an organization with this name")
 		}
 		if _, err := tx.ExecContext(ctx, insertPersona, p.OrganizationID, p.ID, p.Name, p.CreatedAt.UnixMilli()); err != nil {
 			return taken(err, "the organization has a persona with this id")
