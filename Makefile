@@ -7,6 +7,11 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 5s
 PACKAGES := ./...
 
+# Packages that no request's time depends on, compiled for size: without inlining. See docs/adr/0009.
+COLD := google.golang.org/protobuf/... github.com/prometheus/... github.com/spf13/... github.com/pressly/... \
+	golang.org/x/text/... golang.org/x/crypto/... golang.org/x/net/http2/... github.com/santhosh-tekuri/... \
+	github.com/oasdiff/... github.com/swaggest/... github.com/jackc/...
+
 .PHONY: help
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -17,7 +22,8 @@ run: build ## Build and serve on http://127.0.0.1:8080; the first start prints a
 
 .PHONY: build
 build: ## Build bin/sharelinks, stripped and without cgo
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sharelinks ./cmd/sharelinks
+	CGO_ENABLED=0 go build -trimpath $(COLD:%='-gcflags=%=-l') -ldflags '-s -w -funcalign=16 -X main.version=$(VERSION)' \
+		-o bin/sharelinks ./cmd/sharelinks
 
 .PHONY: test
 test: needs ## Run all tests
