@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
 
 	"github.com/sharelinks-dev/sharelinks/client/wire"
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
@@ -41,7 +41,7 @@ func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 	}
 
 	var mu sync.Mutex
-	byKey := map[uuid.UUID]string{}
+	byKey := map[string]string{}
 	each(40, func(p *process, _ int) error {
 		link, err := p.create(ctx, nil, "one-key")
 		if err == nil {
@@ -55,13 +55,12 @@ func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 		t.Errorf("40 creates under one key made %d links", len(byKey))
 	}
 
-	primary := true
 	each(40, func(p *process, i int) error {
-		link, err := p.create(ctx, func(r *wire.CreateShareLinkRequest) { r.IsPrimary = &primary }, "")
+		link, err := p.create(ctx, func(r *wire.CreateShareLinkRequest) { r.IsPrimary = nullable.NewNullableWithValue(true) }, "")
 		if err != nil || i%4 != 0 {
 			return err
 		}
-		resp, err := p.client.UpdateShareLinkWithResponse(ctx, link.ID, wire.UpdateShareLinkRequest{IsPrimary: &primary})
+		resp, err := p.client.UpdateShareLinkWithResponse(ctx, link.ID, wire.UpdateShareLinkRequest{IsPrimary: nullable.NewNullableWithValue(true)})
 		if err == nil && resp.JSON200 == nil {
 			err = fmt.Errorf("status %d: %s", resp.StatusCode(), resp.Body)
 		}

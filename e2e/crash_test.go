@@ -10,8 +10,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/uuid"
 	_ "modernc.org/sqlite" // to look at the file while no server has it open
+
+	"github.com/oapi-codegen/nullable"
 
 	"github.com/sharelinks-dev/sharelinks/client/wire"
 )
@@ -25,8 +26,8 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "crash.db")
 	random := rand.New(rand.NewPCG(20260420, 1))
 
-	acknowledged := map[uuid.UUID]string{} // token by id
-	keyed := map[string]uuid.UUID{}        // what was created under which idempotency key
+	acknowledged := map[string]string{} // token by id
+	keyed := map[string]string{}        // what was created under which idempotency key
 	for round := range rounds {
 		p := serve(t, "sqlite:"+path)
 		for k, id := range keyed {
@@ -50,8 +51,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 					}
 					link, err := p.create(context.WithoutCancel(ctx), func(r *wire.CreateShareLinkRequest) {
 						if k == "" {
-							primary := i%7 == 0
-							r.IsPrimary = &primary
+							r.IsPrimary = nullable.NewNullableWithValue(i%7 == 0)
 						}
 					}, k)
 					if err != nil {

@@ -63,26 +63,36 @@ type process struct {
 // serve starts the binary on a free port and waits for its ready line. It is killed at the end of the test at the latest.
 func serve(t testing.TB, database string, flags ...string) *process {
 	t.Helper()
-	p := &process{t: t, stderr: &lockedBuffer{}, ended: make(chan struct{})}
-	p.cmd = exec.Command(binary, append([]string{"serve", "--addr", "127.0.0.1:0", "--database", database}, flags...)...)
-	p.cmd.Dir = t.TempDir()
-	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "SHARELINKS_API_KEY=" + key}
-	p.cmd.Stderr = p.stderr
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stdout, err := p.cmd.StdoutPipe()
+	cmd := exec.Command(binary, append([]string{"serve", "--addr", "127.0.0.1:0", "--database", database}, flags...)...)
+	cmd.Dir = t.TempDir()
+	return start(t, cmd)
+}
+
+// start starts a command that serves, and waits for its ready line.
+func start(t testing.TB, cmd *exec.Cmd, env ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, stderr: &lockedBuffer{}, ended: make(chan struct{})}
+	cmd.Env = append(os.Environ(), append(env, "SHARELINKS_API_KEY="+key)...)
+	cmd.Stderr = p.stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
 	ready := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(stdout).ReadString('\n')
+		out := bufio.NewReader(stdout)
+		line, err := out.ReadString('\n')
+		for err == nil && !strings.HasPrefix(line, "listening on ") { // make says what it does before
+			line, err = out.ReadString('\n')
+		}
 		ready <- line
-		_, _ = io.Copy(io.Discard, stdout)
-		_ = p.cmd.Wait()
+		_, _ = io.Copy(io.Discard, out)
+		_ = cmd.Wait()
 		close(p.ended)
 	}()
 	select {
@@ -93,7 +103,7 @@ func serve(t testing.TB, database string, flags ...string) *process {
 			t.Fatalf("no ready line but %q:\n%s", line, p.stderr)
 		}
 		p.url = url
-	case <-time.After(30 * time.Second):
+	case <-time.After(5 * time.Minute): // make builds first
 		t.Fatalf("not ready:\n%s", p.stderr)
 	}
 	p.client, err = wire.NewClientWithResponses(p.url,
@@ -108,15 +118,15 @@ func serve(t testing.TB, database string, flags ...string) *process {
 	return p
 }
 
-// kill ends the process the hard way and waits until it is gone.
+// kill ends the process, and what it started, the hard way and waits until it is gone.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.ended
 }
 
 // create makes a link to the bootstrap persona and returns it, or the status and body of the refusal as an error.
 func (p *process) create(ctx context.Context, change func(*wire.CreateShareLinkRequest), idempotencyKey string) (*wire.ShareLink, error) {
-	body := wire.CreateShareLinkRequest{PersonaID: uuid.Nil}
+	body := wire.CreateShareLinkRequest{PersonaID: uuid.Nil.String()}
 	if change != nil {
 		change(&body)
 	}
@@ -135,9 +145,9 @@ func (p *process) create(ctx context.Context, change func(*wire.CreateShareLinkR
 }
 
 // all lists every link there is.
-func (p *process) all(ctx context.Context) map[uuid.UUID]wire.PersonaShareLink {
+func (p *process) all(ctx context.Context) map[string]wire.PersonaShareLink {
 	p.t.Helper()
-	links := map[uuid.UUID]wire.PersonaShareLink{}
+	links := map[string]wire.PersonaShareLink{}
 	perPage := 100
 	for page := 1; ; page++ {
 		resp, err := p.client.ListShareLinksWithResponse(ctx, &wire.ListShareLinksParams{Page: &page, PerPage: &perPage})

@@ -16,7 +16,6 @@ import (
 
 	"github.com/oapi-codegen/nullable"
 	"github.com/oapi-codegen/runtime"
-	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
 // Defines values for FaultIn.
@@ -69,30 +68,30 @@ func (e ShareLinkType) Valid() bool {
 // Example: {"expiresInHours":168,"personaId":"00000000-0000-0000-0000-000000000000","usageLimit":10}
 type CreateShareLinkRequest struct {
 	// PersonaID The persona that the link leads to.
-	PersonaID openapi_types.UUID `json:"personaId"`
+	PersonaID string `json:"personaId"`
 
 	// ExpiresInHours Hours from now until the link expires, fractions allowed. Null, never.
 	ExpiresInHours nullable.Nullable[float64] `json:"expiresInHours,omitempty"`
 
 	// UsageLimit How many times the link can be opened. Null, without limit.
 	UsageLimit nullable.Nullable[int] `json:"usageLimit,omitempty"`
-	Type       *ShareLinkType         `json:"type,omitempty"`
+	Type       ShareLinkType          `json:"type,omitempty"`
 
 	// AllowedOrigins Origins permitted to embed the link, each `scheme://host[:port]` with http or https. Kept in canonical form:
 	// lower case, default port dropped, international names as punycode, each once.
-	AllowedOrigins []string `json:"allowedOrigins,omitempty"`
+	AllowedOrigins nullable.Nullable[[]string] `json:"allowedOrigins,omitempty"`
 
 	// AllowAllOrigins Whether the link can be embedded on any origin.
-	AllowAllOrigins *bool `json:"allowAllOrigins,omitempty"`
+	AllowAllOrigins nullable.Nullable[bool] `json:"allowAllOrigins,omitempty"`
 
 	// RemoveWatermark Whether the persona renders without the watermark. Only for an organization that may.
-	RemoveWatermark *bool `json:"removeWatermark,omitempty"`
+	RemoveWatermark nullable.Nullable[bool] `json:"removeWatermark,omitempty"`
 
 	// Enabled Whether the link accepts connections.
-	Enabled *bool `json:"enabled,omitempty"`
+	Enabled nullable.Nullable[bool] `json:"enabled,omitempty"`
 
 	// IsPrimary Whether this becomes the persona's primary share link. The one that was is demoted.
-	IsPrimary *bool `json:"isPrimary,omitempty"`
+	IsPrimary nullable.Nullable[bool] `json:"isPrimary,omitempty"`
 }
 
 // Fault One fault of a request, and where it is.
@@ -136,13 +135,14 @@ type PageMeta struct {
 	Prev *int `json:"prev"`
 
 	// Next currentPage + 1, null from lastPage on.
-	Next *int `json:"next"`
+	Next                 *int                       `json:"next"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
 }
 
 // PersonaShareLink A share link together with the persona and the organization it belongs to.
 type PersonaShareLink struct {
 	// ID Unique identifier for the share link.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Token Opaque token appended to the public URL. Whoever has it can open the link.
 	Token string `json:"token"`
@@ -183,13 +183,14 @@ type PersonaShareLink struct {
 	URL string `json:"url"`
 
 	// PersonaID The persona that the link leads to.
-	PersonaID openapi_types.UUID `json:"personaId"`
+	PersonaID string `json:"personaId,omitempty"`
 
 	// PersonaName The persona's name when the link was created.
-	PersonaName string `json:"personaName"`
+	PersonaName string `json:"personaName,omitempty"`
 
 	// OrganizationID The organization that the link belongs to.
-	OrganizationID openapi_types.UUID `json:"organizationId"`
+	OrganizationID       string                     `json:"organizationId,omitempty"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
 }
 
 // Problem An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
@@ -224,7 +225,7 @@ type Problem struct {
 // Example: {"allowAllOrigins":false,"allowedOrigins":[],"createdAt":"2026-04-20T10:00:00.000Z","enabled":true,"expiresAt":"2026-04-27T10:00:00.000Z","id":"00000000-0000-0000-0000-000000000000","isPrimary":false,"removeWatermark":false,"token":"sh_2kL9pQxYzR4vN8mBwHfJc","type":"LINK","url":"http://127.0.0.1:8080/share/sh_2kL9pQxYzR4vN8mBwHfJc","usageCount":0,"usageLimit":10}
 type ShareLink struct {
 	// ID Unique identifier for the share link.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Token Opaque token appended to the public URL. Whoever has it can open the link.
 	Token string `json:"token"`
@@ -262,7 +263,8 @@ type ShareLink struct {
 	CreatedAt time.Time `json:"createdAt"`
 
 	// URL Where a person opens the link.
-	URL string `json:"url"`
+	URL                  string                     `json:"url"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
 }
 
 // ShareLinkPage One page of a list.
@@ -272,7 +274,8 @@ type ShareLinkPage struct {
 	// Meta Where a page stands in its list.
 	//
 	// Example: {"currentPage":2,"lastPage":3,"next":3,"perPage":20,"prev":1,"total":41}
-	Meta PageMeta `json:"meta"`
+	Meta                 PageMeta                   `json:"meta"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
 }
 
 // ShareLinkType Kind of share link. A direct URL, a player embed, or an orb embed.
@@ -293,22 +296,22 @@ type UpdateShareLinkRequest struct {
 	// Type Kind of share link. A direct URL, a player embed, or an orb embed.
 	//
 	// Example: LINK
-	Type *ShareLinkType `json:"type,omitempty"`
+	Type ShareLinkType `json:"type,omitempty"`
 
 	// AllowedOrigins Origins permitted to embed the link. Replaces the whole list.
-	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
+	AllowedOrigins nullable.Nullable[[]string] `json:"allowedOrigins,omitempty"`
 
 	// AllowAllOrigins Whether the link can be embedded on any origin.
-	AllowAllOrigins *bool `json:"allowAllOrigins,omitempty"`
+	AllowAllOrigins nullable.Nullable[bool] `json:"allowAllOrigins,omitempty"`
 
 	// RemoveWatermark Whether the persona renders without the watermark. Only for an organization that may.
-	RemoveWatermark *bool `json:"removeWatermark,omitempty"`
+	RemoveWatermark nullable.Nullable[bool] `json:"removeWatermark,omitempty"`
 
 	// Enabled Whether the link accepts connections.
-	Enabled *bool `json:"enabled,omitempty"`
+	Enabled nullable.Nullable[bool] `json:"enabled,omitempty"`
 
 	// IsPrimary Whether this is the persona's primary share link. Making it so demotes the one that was.
-	IsPrimary *bool `json:"isPrimary,omitempty"`
+	IsPrimary nullable.Nullable[bool] `json:"isPrimary,omitempty"`
 }
 
 // IdempotencyKey defines model for IdempotencyKey.
@@ -321,13 +324,13 @@ type Page = int
 type PerPage = int
 
 // PersonaID defines model for PersonaId.
-type PersonaID = openapi_types.UUID
+type PersonaID = string
 
 // Search defines model for Search.
 type Search = string
 
 // ShareLinkID defines model for ShareLinkId.
-type ShareLinkID = openapi_types.UUID
+type ShareLinkID = string
 
 // BodyTooLarge An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type BodyTooLarge = Problem
@@ -387,6 +390,705 @@ type CreateShareLinkJSONRequestBody = CreateShareLinkRequest
 
 // UpdateShareLinkJSONRequestBody defines body for UpdateShareLink for application/json ContentType.
 type UpdateShareLinkJSONRequestBody = UpdateShareLinkRequest
+
+// Getter for additional properties for PageMeta. Returns the specified
+// element and whether it was found
+func (a PageMeta) Get(fieldName string) (value json.RawMessage, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for PageMeta
+func (a *PageMeta) Set(fieldName string, value json.RawMessage) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for PageMeta to handle AdditionalProperties
+func (a *PageMeta) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["total"]; found {
+		err = json.Unmarshal(raw, &a.Total)
+		if err != nil {
+			return fmt.Errorf("error reading 'total': %w", err)
+		}
+		delete(object, "total")
+	}
+
+	if raw, found := object["lastPage"]; found {
+		err = json.Unmarshal(raw, &a.LastPage)
+		if err != nil {
+			return fmt.Errorf("error reading 'lastPage': %w", err)
+		}
+		delete(object, "lastPage")
+	}
+
+	if raw, found := object["currentPage"]; found {
+		err = json.Unmarshal(raw, &a.CurrentPage)
+		if err != nil {
+			return fmt.Errorf("error reading 'currentPage': %w", err)
+		}
+		delete(object, "currentPage")
+	}
+
+	if raw, found := object["perPage"]; found {
+		err = json.Unmarshal(raw, &a.PerPage)
+		if err != nil {
+			return fmt.Errorf("error reading 'perPage': %w", err)
+		}
+		delete(object, "perPage")
+	}
+
+	if raw, found := object["prev"]; found {
+		err = json.Unmarshal(raw, &a.Prev)
+		if err != nil {
+			return fmt.Errorf("error reading 'prev': %w", err)
+		}
+		delete(object, "prev")
+	}
+
+	if raw, found := object["next"]; found {
+		err = json.Unmarshal(raw, &a.Next)
+		if err != nil {
+			return fmt.Errorf("error reading 'next': %w", err)
+		}
+		delete(object, "next")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+		for fieldName, fieldBuf := range object {
+			var fieldVal json.RawMessage
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for PageMeta to handle AdditionalProperties
+func (a PageMeta) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["total"], err = json.Marshal(a.Total)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'total': %w", err)
+	}
+
+	object["lastPage"], err = json.Marshal(a.LastPage)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'lastPage': %w", err)
+	}
+
+	object["currentPage"], err = json.Marshal(a.CurrentPage)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'currentPage': %w", err)
+	}
+
+	object["perPage"], err = json.Marshal(a.PerPage)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'perPage': %w", err)
+	}
+
+	object["prev"], err = json.Marshal(a.Prev)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'prev': %w", err)
+	}
+
+	object["next"], err = json.Marshal(a.Next)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'next': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for PersonaShareLink. Returns the specified
+// element and whether it was found
+func (a PersonaShareLink) Get(fieldName string) (value json.RawMessage, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for PersonaShareLink
+func (a *PersonaShareLink) Set(fieldName string, value json.RawMessage) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for PersonaShareLink to handle AdditionalProperties
+func (a *PersonaShareLink) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["token"]; found {
+		err = json.Unmarshal(raw, &a.Token)
+		if err != nil {
+			return fmt.Errorf("error reading 'token': %w", err)
+		}
+		delete(object, "token")
+	}
+
+	if raw, found := object["type"]; found {
+		err = json.Unmarshal(raw, &a.Type)
+		if err != nil {
+			return fmt.Errorf("error reading 'type': %w", err)
+		}
+		delete(object, "type")
+	}
+
+	if raw, found := object["expiresAt"]; found {
+		err = json.Unmarshal(raw, &a.ExpiresAt)
+		if err != nil {
+			return fmt.Errorf("error reading 'expiresAt': %w", err)
+		}
+		delete(object, "expiresAt")
+	}
+
+	if raw, found := object["usageLimit"]; found {
+		err = json.Unmarshal(raw, &a.UsageLimit)
+		if err != nil {
+			return fmt.Errorf("error reading 'usageLimit': %w", err)
+		}
+		delete(object, "usageLimit")
+	}
+
+	if raw, found := object["usageCount"]; found {
+		err = json.Unmarshal(raw, &a.UsageCount)
+		if err != nil {
+			return fmt.Errorf("error reading 'usageCount': %w", err)
+		}
+		delete(object, "usageCount")
+	}
+
+	if raw, found := object["allowedOrigins"]; found {
+		err = json.Unmarshal(raw, &a.AllowedOrigins)
+		if err != nil {
+			return fmt.Errorf("error reading 'allowedOrigins': %w", err)
+		}
+		delete(object, "allowedOrigins")
+	}
+
+	if raw, found := object["allowAllOrigins"]; found {
+		err = json.Unmarshal(raw, &a.AllowAllOrigins)
+		if err != nil {
+			return fmt.Errorf("error reading 'allowAllOrigins': %w", err)
+		}
+		delete(object, "allowAllOrigins")
+	}
+
+	if raw, found := object["removeWatermark"]; found {
+		err = json.Unmarshal(raw, &a.RemoveWatermark)
+		if err != nil {
+			return fmt.Errorf("error reading 'removeWatermark': %w", err)
+		}
+		delete(object, "removeWatermark")
+	}
+
+	if raw, found := object["enabled"]; found {
+		err = json.Unmarshal(raw, &a.Enabled)
+		if err != nil {
+			return fmt.Errorf("error reading 'enabled': %w", err)
+		}
+		delete(object, "enabled")
+	}
+
+	if raw, found := object["isPrimary"]; found {
+		err = json.Unmarshal(raw, &a.IsPrimary)
+		if err != nil {
+			return fmt.Errorf("error reading 'isPrimary': %w", err)
+		}
+		delete(object, "isPrimary")
+	}
+
+	if raw, found := object["createdAt"]; found {
+		err = json.Unmarshal(raw, &a.CreatedAt)
+		if err != nil {
+			return fmt.Errorf("error reading 'createdAt': %w", err)
+		}
+		delete(object, "createdAt")
+	}
+
+	if raw, found := object["url"]; found {
+		err = json.Unmarshal(raw, &a.URL)
+		if err != nil {
+			return fmt.Errorf("error reading 'url': %w", err)
+		}
+		delete(object, "url")
+	}
+
+	if raw, found := object["personaId"]; found {
+		err = json.Unmarshal(raw, &a.PersonaID)
+		if err != nil {
+			return fmt.Errorf("error reading 'personaId': %w", err)
+		}
+		delete(object, "personaId")
+	}
+
+	if raw, found := object["personaName"]; found {
+		err = json.Unmarshal(raw, &a.PersonaName)
+		if err != nil {
+			return fmt.Errorf("error reading 'personaName': %w", err)
+		}
+		delete(object, "personaName")
+	}
+
+	if raw, found := object["organizationId"]; found {
+		err = json.Unmarshal(raw, &a.OrganizationID)
+		if err != nil {
+			return fmt.Errorf("error reading 'organizationId': %w", err)
+		}
+		delete(object, "organizationId")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+		for fieldName, fieldBuf := range object {
+			var fieldVal json.RawMessage
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for PersonaShareLink to handle AdditionalProperties
+func (a PersonaShareLink) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["id"], err = json.Marshal(a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	object["token"], err = json.Marshal(a.Token)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'token': %w", err)
+	}
+
+	object["type"], err = json.Marshal(a.Type)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'type': %w", err)
+	}
+
+	object["expiresAt"], err = json.Marshal(a.ExpiresAt)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'expiresAt': %w", err)
+	}
+
+	object["usageLimit"], err = json.Marshal(a.UsageLimit)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'usageLimit': %w", err)
+	}
+
+	object["usageCount"], err = json.Marshal(a.UsageCount)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'usageCount': %w", err)
+	}
+
+	if a.AllowedOrigins != nil {
+		object["allowedOrigins"], err = json.Marshal(a.AllowedOrigins)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'allowedOrigins': %w", err)
+		}
+	}
+
+	object["allowAllOrigins"], err = json.Marshal(a.AllowAllOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'allowAllOrigins': %w", err)
+	}
+
+	object["removeWatermark"], err = json.Marshal(a.RemoveWatermark)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'removeWatermark': %w", err)
+	}
+
+	object["enabled"], err = json.Marshal(a.Enabled)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'enabled': %w", err)
+	}
+
+	object["isPrimary"], err = json.Marshal(a.IsPrimary)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'isPrimary': %w", err)
+	}
+
+	object["createdAt"], err = json.Marshal(a.CreatedAt)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'createdAt': %w", err)
+	}
+
+	object["url"], err = json.Marshal(a.URL)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'url': %w", err)
+	}
+
+	object["personaId"], err = json.Marshal(a.PersonaID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'personaId': %w", err)
+	}
+
+	object["personaName"], err = json.Marshal(a.PersonaName)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'personaName': %w", err)
+	}
+
+	object["organizationId"], err = json.Marshal(a.OrganizationID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'organizationId': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for ShareLink. Returns the specified
+// element and whether it was found
+func (a ShareLink) Get(fieldName string) (value json.RawMessage, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ShareLink
+func (a *ShareLink) Set(fieldName string, value json.RawMessage) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ShareLink to handle AdditionalProperties
+func (a *ShareLink) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["token"]; found {
+		err = json.Unmarshal(raw, &a.Token)
+		if err != nil {
+			return fmt.Errorf("error reading 'token': %w", err)
+		}
+		delete(object, "token")
+	}
+
+	if raw, found := object["type"]; found {
+		err = json.Unmarshal(raw, &a.Type)
+		if err != nil {
+			return fmt.Errorf("error reading 'type': %w", err)
+		}
+		delete(object, "type")
+	}
+
+	if raw, found := object["expiresAt"]; found {
+		err = json.Unmarshal(raw, &a.ExpiresAt)
+		if err != nil {
+			return fmt.Errorf("error reading 'expiresAt': %w", err)
+		}
+		delete(object, "expiresAt")
+	}
+
+	if raw, found := object["usageLimit"]; found {
+		err = json.Unmarshal(raw, &a.UsageLimit)
+		if err != nil {
+			return fmt.Errorf("error reading 'usageLimit': %w", err)
+		}
+		delete(object, "usageLimit")
+	}
+
+	if raw, found := object["usageCount"]; found {
+		err = json.Unmarshal(raw, &a.UsageCount)
+		if err != nil {
+			return fmt.Errorf("error reading 'usageCount': %w", err)
+		}
+		delete(object, "usageCount")
+	}
+
+	if raw, found := object["allowedOrigins"]; found {
+		err = json.Unmarshal(raw, &a.AllowedOrigins)
+		if err != nil {
+			return fmt.Errorf("error reading 'allowedOrigins': %w", err)
+		}
+		delete(object, "allowedOrigins")
+	}
+
+	if raw, found := object["allowAllOrigins"]; found {
+		err = json.Unmarshal(raw, &a.AllowAllOrigins)
+		if err != nil {
+			return fmt.Errorf("error reading 'allowAllOrigins': %w", err)
+		}
+		delete(object, "allowAllOrigins")
+	}
+
+	if raw, found := object["removeWatermark"]; found {
+		err = json.Unmarshal(raw, &a.RemoveWatermark)
+		if err != nil {
+			return fmt.Errorf("error reading 'removeWatermark': %w", err)
+		}
+		delete(object, "removeWatermark")
+	}
+
+	if raw, found := object["enabled"]; found {
+		err = json.Unmarshal(raw, &a.Enabled)
+		if err != nil {
+			return fmt.Errorf("error reading 'enabled': %w", err)
+		}
+		delete(object, "enabled")
+	}
+
+	if raw, found := object["isPrimary"]; found {
+		err = json.Unmarshal(raw, &a.IsPrimary)
+		if err != nil {
+			return fmt.Errorf("error reading 'isPrimary': %w", err)
+		}
+		delete(object, "isPrimary")
+	}
+
+	if raw, found := object["createdAt"]; found {
+		err = json.Unmarshal(raw, &a.CreatedAt)
+		if err != nil {
+			return fmt.Errorf("error reading 'createdAt': %w", err)
+		}
+		delete(object, "createdAt")
+	}
+
+	if raw, found := object["url"]; found {
+		err = json.Unmarshal(raw, &a.URL)
+		if err != nil {
+			return fmt.Errorf("error reading 'url': %w", err)
+		}
+		delete(object, "url")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+		for fieldName, fieldBuf := range object {
+			var fieldVal json.RawMessage
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ShareLink to handle AdditionalProperties
+func (a ShareLink) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["id"], err = json.Marshal(a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	object["token"], err = json.Marshal(a.Token)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'token': %w", err)
+	}
+
+	object["type"], err = json.Marshal(a.Type)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'type': %w", err)
+	}
+
+	object["expiresAt"], err = json.Marshal(a.ExpiresAt)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'expiresAt': %w", err)
+	}
+
+	object["usageLimit"], err = json.Marshal(a.UsageLimit)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'usageLimit': %w", err)
+	}
+
+	object["usageCount"], err = json.Marshal(a.UsageCount)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'usageCount': %w", err)
+	}
+
+	if a.AllowedOrigins != nil {
+		object["allowedOrigins"], err = json.Marshal(a.AllowedOrigins)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'allowedOrigins': %w", err)
+		}
+	}
+
+	object["allowAllOrigins"], err = json.Marshal(a.AllowAllOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'allowAllOrigins': %w", err)
+	}
+
+	object["removeWatermark"], err = json.Marshal(a.RemoveWatermark)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'removeWatermark': %w", err)
+	}
+
+	object["enabled"], err = json.Marshal(a.Enabled)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'enabled': %w", err)
+	}
+
+	object["isPrimary"], err = json.Marshal(a.IsPrimary)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'isPrimary': %w", err)
+	}
+
+	object["createdAt"], err = json.Marshal(a.CreatedAt)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'createdAt': %w", err)
+	}
+
+	object["url"], err = json.Marshal(a.URL)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'url': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for ShareLinkPage. Returns the specified
+// element and whether it was found
+func (a ShareLinkPage) Get(fieldName string) (value json.RawMessage, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ShareLinkPage
+func (a *ShareLinkPage) Set(fieldName string, value json.RawMessage) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ShareLinkPage to handle AdditionalProperties
+func (a *ShareLinkPage) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["data"]; found {
+		err = json.Unmarshal(raw, &a.Data)
+		if err != nil {
+			return fmt.Errorf("error reading 'data': %w", err)
+		}
+		delete(object, "data")
+	}
+
+	if raw, found := object["meta"]; found {
+		err = json.Unmarshal(raw, &a.Meta)
+		if err != nil {
+			return fmt.Errorf("error reading 'meta': %w", err)
+		}
+		delete(object, "meta")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+		for fieldName, fieldBuf := range object {
+			var fieldVal json.RawMessage
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ShareLinkPage to handle AdditionalProperties
+func (a ShareLinkPage) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.Data != nil {
+		object["data"], err = json.Marshal(a.Data)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'data': %w", err)
+		}
+	}
+
+	object["meta"], err = json.Marshal(a.Meta)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'meta': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error

@@ -1,0 +1,286 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
+)
+
+// sample is a fenced block of a page of documentation.
+type sample struct{ language, text string }
+
+var fence = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+
+func samples(t *testing.T, page string) []sample {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []sample
+	for _, m := range fence.FindAllSubmatch(text, -1) {
+		list = append(list, sample{string(m[1]), string(m[2])})
+	}
+	return list
+}
+
+// Every sample in the README does what it says: shell samples run, in their order, in one shell, in an empty directory
+// beside a server that was started as the README says; answers have the shape that is shown; Go is code that a test runs.
+func TestREADME(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("README NOT TESTED: curl is missing")
+		}
+		t.Skip("README NOT TESTED: curl is missing")
+	}
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(binary, filepath.Join(dir, "bin", "sharelinks")); err != nil {
+		t.Fatal(err)
+	}
+	p := serve(t, "sqlite:"+filepath.Join(dir, "sharelinks.db"))
+	here := func(text string) string { return strings.ReplaceAll(text, "http://127.0.0.1:8080", p.url) }
+
+	var script strings.Builder
+	script.WriteString("set -euo pipefail\n")
+	shown := map[int]string{} // the answer that is shown after a shell sample, by the sample's number
+	all := samples(t, "README.md")
+	for i, s := range all {
+		switch {
+		case s.language == "sh" && strings.HasPrefix(s.text, "make "):
+			checkMakeTargets(t, s.text)
+		case s.language == "sh" && strings.HasPrefix(s.text, "sharelinks serve"):
+			flags := strings.Fields(s.text)[2:]
+			for i, f := range flags {
+				switch {
+				case strings.HasPrefix(f, "postgres:"):
+					flags[i] = pgtest.NewDatabase(t)
+				case strings.HasPrefix(f, "127.0.0.1:"):
+					flags[i] = "127.0.0.1:0"
+				}
+			}
+			serve(t, "sqlite:unused.db", flags...)
+		case s.language == "sh" && s.text == "go generate ./...\n":
+			// TestStale runs it.
+		case s.language == "sh":
+			fmt.Fprintf(&script, "echo; echo '=== %d'\n%s\n", i, here(s.text))
+		case s.language == "json":
+			shown[i-1] = here(s.text)
+		case s.language == "go":
+			checkIsTested(t, s.text)
+		default:
+			t.Errorf("nothing runs this sample:\n%s", s.text)
+		}
+	}
+	cmd := exec.Command("bash", "-c", script.String())
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out, &stderr)
+	}
+	printed := map[int]string{}
+	for part := range strings.SplitSeq(string(out), "\n=== ") {
+		var i int
+		if head, rest, ok := strings.Cut(part, "\n"); ok {
+			if _, err := fmt.Sscan(head, &i); err == nil {
+				printed[i] = rest
+			}
+		}
+	}
+	for i, want := range shown {
+		checkShape(t, want, printed[i])
+	}
+	for i, s := range all {
+		if s.language == "sh" && strings.Contains(s.text, "Idempotency-Key") {
+			if lines := strings.Fields(printed[i]); len(lines) != 2 || lines[0] != lines[1] {
+				t.Errorf("the repeat was not answered byte for byte:\n%s", printed[i])
+			}
+		}
+	}
+}
+
+func checkMakeTargets(t *testing.T, text string) {
+	t.Helper()
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text) {
+		target := strings.Fields(line)[1]
+		if !bytes.Contains(makefile, []byte("\n"+target+":")) {
+			t.Errorf("make %s: there is no such target", target)
+		}
+	}
+}
+
+// checkIsTested demands that a Go sample is, line by line, part of a test that runs it.
+func checkIsTested(t *testing.T, text string) {
+	t.Helper()
+	normal := func(s string) string {
+		var lines []string
+		for line := range strings.Lines(s) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+		return strings.Join(lines, "\n")
+	}
+	for _, file := range []string{"../server/example_test.go", "../client/doc.go", "../client/example_test.go"} {
+		code, err := os.ReadFile(file)
+		if err == nil && strings.Contains(normal(string(code)), strings.TrimSpace(normal(text))) {
+			return
+		}
+	}
+	t.Errorf("no test runs this sample:\n%s", text)
+}
+
+// checkShape compares an answer with the one shown: the same members, and the same values but for those that differ each time.
+func checkShape(t *testing.T, want, got string) {
+	t.Helper()
+	var w, g any
+	if err := json.Unmarshal([]byte(want), &w); err != nil {
+		t.Fatalf("the sample is not JSON: %v\n%s", err, want)
+	}
+	if err := json.Unmarshal([]byte(got), &g); err != nil {
+		t.Fatalf("the answer is not JSON: %v\n%s", err, got)
+	}
+	wj, _ := json.MarshalIndent(everyTime(w), "", "  ")
+	gj, _ := json.MarshalIndent(everyTime(g), "", "  ")
+	if string(wj) != string(gj) {
+		t.Errorf("shown is\n%s\nand answered was\n%s", wj, gj)
+	}
+}
+
+var (
+	token   = regexp.MustCompile(`sh_[1-9A-HJ-NP-Za-km-z]{21}`)
+	uuids   = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[1-9][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	instant = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
+)
+
+// everyTime replaces what differs each time by what it is.
+func everyTime(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k := range v {
+			v[k] = everyTime(v[k])
+		}
+	case []any:
+		for i := range v {
+			v[i] = everyTime(v[i])
+		}
+	case string:
+		v = token.ReplaceAllString(v, "TOKEN")
+		v = uuids.ReplaceAllString(v, "UUID")
+		return instant.ReplaceAllString(v, "INSTANT")
+	}
+	return v
+}
+
+// `make run` in a checkout builds, serves, and says how to begin, whatever was or was not there before.
+func TestMakeRun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, exec.Command("make", "--silent", "--directory", "..", "run"), "SHARELINKS_ADDR=127.0.0.1:0",
+		"SHARELINKS_DATABASE=sqlite:"+filepath.Join(dir, "run.db"))
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(p.stderr.String(), "curl --request POST"); {
+		if time.Now().After(deadline) { // it was written before the ready line, but takes another way to here
+			t.Fatalf("no curl to paste:\n%s", p.stderr)
+		}
+		runtime.Gosched()
+	}
+	if p.all(t.Context()) == nil {
+		t.Error("nothing is served")
+	}
+}
+
+// .ci/stale finds generated code that is not what the contract makes, and leaves the tree as it was.
+func TestStale(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("NOT TESTED WHETHER STALE CODE IS FOUND: git is missing")
+	}
+	dir := filepath.Join(t.TempDir(), "tree")
+	git := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-c", "user.name=test", "-c", "user.email=test@localhost"}, args...)...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	copyTree(t, dir)
+	git("init", "--quiet")
+	git("add", "--all")
+	git("commit", "--quiet", "--message", "all")
+	stale := func() (string, error) {
+		cmd := exec.Command(".ci/stale")
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := stale(); err != nil {
+		t.Fatalf("fresh code is called stale: %v\n%s", err, out)
+	}
+	for name, c := range map[string]struct {
+		file, old, new, says string
+	}{
+		"edited":           {"api/api.gen.go", "package api", "package api // edited", "stale: api/api.gen.go is not what openapi.yaml makes"},
+		"left over":        {"client/wire/extra.gen.go", "", "package wire\n", "stale: client/wire/extra.gen.go is not in git"},
+		"contract changed": {"openapi.yaml", "Number of items per page.", "Number of links per page.", "stale: api/api.gen.go is not what openapi.yaml makes"},
+		"contract broken":  {"openapi.yaml", "openapi: 3.0.3", "openapi: [", "stale: go generate fails"},
+	} {
+		path := filepath.Join(dir, c.file)
+		before, _ := os.ReadFile(path)
+		if err := os.WriteFile(path, []byte(c.new), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c.old != "" {
+			if err := os.WriteFile(path, bytes.Replace(before, []byte(c.old), []byte(c.new), 1), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		changed, _ := os.ReadFile(path)
+		if out, err := stale(); err == nil || !strings.Contains(out, c.says) {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+		if after, _ := os.ReadFile(path); !bytes.Equal(after, changed) {
+			t.Errorf("%s: the check changed %s", name, c.file)
+		}
+		if before == nil {
+			err := os.Remove(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else if err := os.WriteFile(path, before, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// copyTree copies what the generator needs of this tree, as it is now, committed or not.
+func copyTree(t *testing.T, to string) {
+	t.Helper()
+	for _, name := range []string{"go.mod", "go.sum", "gen.go", "tools.go", "openapi.yaml", ".gitignore", ".ci", "api", "client"} {
+		cmd := exec.Command("cp", "-R", filepath.Join("..", name), to+"/")
+		if err := os.MkdirAll(to, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+}
