@@ -10,9 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	_ "modernc.org/sqlite" // to look at the file while no server has it open
-
 	"github.com/oapi-codegen/nullable"
+	_ "modernc.org/sqlite" // to look at the file while no server has it open
 
 	"github.com/sharelinks-dev/sharelinks/client/wire"
 )

@@ -106,7 +106,7 @@ func (s *Server) log(c echo.Context, k *call, status int, elapsed time.Duration)
 		slog.String("route", routeOf(c)),
 		slog.Int("status", status),
 		slog.Int64("bytes", c.Response().Size),
-		slog.Duration("elapsed", elapsed),
+		slog.Float64("elapsed_ms", float64(elapsed.Microseconds())/1000),
 	)
 	if k.organization.Name != "" {
 		attrs = append(attrs, slog.String("organization", k.organization.Name))

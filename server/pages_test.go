@@ -125,7 +125,7 @@ func TestSecretsStayOutOfTheLogAndAnswers(t *testing.T) {
 			}
 		}
 	}
-	if line["organization"] != "default" || line["method"] != "GET" || line["status"] != 400.0 || line["elapsed"] == nil {
+	if line["organization"] != "default" || line["method"] != "GET" || line["status"] != 400.0 || line["elapsed_ms"] == nil {
 		t.Errorf("a line of the log: %v", line)
 	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -211,7 +212,10 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		header.Set("Retry-After", strconv.Itoa(retrySeconds(p.retryAfter)))
 	}
-	body, err := json.Marshal(api.Problem{
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false) // it is read by people too, and never as HTML
+	if err := encoder.Encode(api.Problem{
 		Type:     s.publicURL() + "/problems/" + p.kind.code,
 		Title:    p.kind.title,
 		Status:   p.kind.status,
@@ -220,13 +224,12 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 		Errors:   p.faults,
 		Error:    http.StatusText(p.kind.status),
 		Message:  p.detail,
-	})
-	if err != nil {
+	}); err != nil {
 		panic(err) // a Problem has nothing that JSON cannot say
 	}
 	c.Response().WriteHeader(p.kind.status)
 	if c.Request().Method != http.MethodHead {
-		_, _ = c.Response().Write(body) // a caller that hung up is not told, and does not need to be
+		_, _ = c.Response().Write(body.Bytes()) // a caller that hung up is not told, and does not need to be
 	}
 }
 

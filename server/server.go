@@ -268,7 +268,7 @@ func (s *Server) Run(ctx context.Context, ready func(url string)) (err error) {
 	case <-ctx.Done():
 	}
 	s.stopping.Store(true)
-	s.logger.Info("stopping", "shutdown_timeout", s.config.ShutdownTimeout)
+	s.logger.Info("stopping", "shutdown_timeout", s.config.ShutdownTimeout.String())
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.ShutdownTimeout)
 	defer cancel()
 	if err := httpServer.Shutdown(grace); err != nil {
