@@ -18,6 +18,16 @@ const (
 	Conflict     Code = "conflict"     // the name or id is taken
 	KeyReused    Code = "key-reused"   // the idempotency key belongs to another request
 	Unavailable  Code = "unavailable"  // the store is down or too busy
+
+	// What a visitor may be told.
+	LinkNotFound       Code = "share-link-not-found" // no link has this token, or no more
+	LinkDisabled       Code = "share-link-disabled"
+	LinkExpired        Code = "share-link-expired"
+	LinkExhausted      Code = "share-link-exhausted"
+	OriginNotAllowed   Code = "origin-not-allowed"  // the browser's Origin may not open the link
+	PersonaRefused     Code = "persona-refused"     // the upstream will not make a session; asking again soon will not help
+	PersonaUnavailable Code = "persona-unavailable" // the upstream cannot make a session now
+	PersonaTimeout     Code = "persona-timeout"     // nobody knows whether the upstream made a session
 )
 
 // Error is every error that a caller may be told about. Detail is written for that caller: it never holds a token, a key
@@ -26,7 +36,7 @@ type Error struct {
 	Code       Code
 	Detail     string
 	Faults     []Fault
-	RetryAfter time.Duration // with Unavailable: how long to wait, at least
+	RetryAfter time.Duration // with Unavailable and Persona...: how long to wait, at least
 	Err        error         // the cause, for the log only
 }
 

@@ -3,6 +3,7 @@ package sharelink
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -147,4 +148,15 @@ func originFault(i int, err error) Fault {
 		f.Hint = e.Hint
 	}
 	return f
+}
+
+// AllowsOrigin tells whether a call with this Origin header may open the link, on a server whose own origin is own. A call
+// without the header, "", comes from no browser: a native client is allowed. So is the server's own origin, where its
+// pages are. A context without an origin, "null", has a place in no list, and passes only where all do.
+func (l Link) AllowsOrigin(header, own string) bool {
+	if header == "" || l.AllowAllOrigins {
+		return true
+	}
+	origin, err := ParseOrigin(header)
+	return err == nil && (origin == own || slices.Contains(l.AllowedOrigins, origin))
 }

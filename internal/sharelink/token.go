@@ -53,10 +53,19 @@ func NewID(at time.Time) (uuid.UUID, error) {
 	if _, err := rand.Read(id[:]); err != nil {
 		return uuid.Nil, fmt.Errorf("read random bits: %w", err)
 	}
-	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
-	copy(id[:6], ms[2:])
+	first := FirstID(at)
+	copy(id[:6], first[:6])
 	id[6] = 0x70 | id[6]&0x0f
 	id[8] = 0x80 | id[8]&0x3f
 	return id, nil
+}
+
+// FirstID returns the smallest UUIDv7 of an instant: below it are the ids of all instants before.
+func FirstID(at time.Time) uuid.UUID {
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(max(at.UnixMilli(), 0)))
+	var id uuid.UUID
+	copy(id[:6], ms[2:])
+	id[6], id[8] = 0x70, 0x80
+	return id
 }

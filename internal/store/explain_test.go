@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -11,13 +12,11 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-const selectLinkByToken = `SELECT ` + linkColumns + ` FROM share_links WHERE token = $1`
-
 // TestPlans holds the queries that are asked most to their indexes: none reads a table from end to end, and no list is
 // sorted after it was read.
 func TestPlans(t *testing.T) {
 	t.Parallel()
-	organization, persona := uuid.New(), uuid.New()
+	organization, persona, visited := uuid.New(), uuid.New(), uuid.New()
 	whereAll, argsAll := matching(organization, sharelink.Filter{})
 	wherePersona, argsPersona := matching(organization, sharelink.Filter{PersonaID: uuid.NullUUID{UUID: persona, Valid: true}})
 	queries := map[string]struct {
@@ -26,6 +25,11 @@ func TestPlans(t *testing.T) {
 	}{
 		"get by id":        {selectLink, []any{organization, uuid.New()}},
 		"get by token":     {selectLinkByToken, []any{"sh_2kL9pQxYzR4vN8mBwHfJc"}},
+		"spend":            {spendUse, []any{"sh_2kL9pQxYzR4vN8mBwHfJc", 0}},
+		"settle":           {settleVisit, []any{uuid.New(), uuid.New(), "UPSTREAM_REFUSED"}},
+		"give back":        {giveBackUse, []any{organization, uuid.New()}},
+		"visits":           {selectVisits, []any{visited, 20, 0}},
+		"sweep visits":     {deleteVisits, []any{sharelink.FirstID(time.UnixMilli(10)), 1000}},
 		"list":             {selectPage(whereAll, len(argsAll)), append(argsAll, 20, 0)},
 		"list of persona":  {selectPage(wherePersona, len(argsPersona)), append(argsPersona, 20, 0)},
 		"key":              {selectOrganizationByKey, []any{make([]byte, 32)}},
@@ -44,7 +48,7 @@ func TestPlans(t *testing.T) {
 		"SQLite": {
 			url:     "sqlite:" + filepath.Join(t.TempDir(), "links.db"),
 			explain: "EXPLAIN QUERY PLAN ",
-			bad:     []string{"SCAN share_links", "SCAN api_keys", "SCAN organizations", "SCAN o", "SCAN k", "SCAN idempotency_keys", "TEMP B-TREE"},
+			bad:     []string{"SCAN share_links", "SCAN api_keys", "SCAN organizations", "SCAN o", "SCAN k", "SCAN idempotency_keys", "SCAN visits", "TEMP B-TREE"},
 		},
 		"PostgreSQL": {
 			url:     pgtest.NewDatabase(t),
@@ -59,10 +63,12 @@ func TestPlans(t *testing.T) {
 				FROM organizations o, generate_series(1, 1000) n`,
 				"INSERT INTO api_keys SELECT 'p' || n, sha256(('s' || n)::bytea), '', '" + organization.String() + "', 0, NULL FROM generate_series(1, 5000) n",
 				"INSERT INTO idempotency_keys SELECT '" + organization.String() + "', 'k' || n, sha256('x'), '', n FROM generate_series(1, 5000) n",
+				`INSERT INTO visits SELECT gen_random_uuid(), CASE WHEN n % 100 = 0 THEN '` + visited.String() + `' ELSE gen_random_uuid() END, '` +
+					organization.String() + `', n, 'OPENED', '', '', '' FROM generate_series(1, 20000) n`,
 				"VACUUM ANALYZE",
 			},
 			// Of organizations there are few enough to read them all.
-			bad: []string{"Seq Scan on share_links", "Seq Scan on api_keys", "Seq Scan on idempotency_keys", "Sort"},
+			bad: []string{"Seq Scan on share_links", "Seq Scan on api_keys", "Seq Scan on idempotency_keys", "Seq Scan on visits", "Sort"},
 		},
 	} {
 		s, err := Open(t.Context(), database.url, Options{})

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -47,6 +48,13 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"removes links with their persona":     {"PersonaRemovalKeepsLinks"},
 		"starts first twice":                   {"Bootstrap", "BootstrapConcurrently"},
 		"keeps nothing":                        {"Reopen"},
+		"reads, then spends":                   {"SpendConcurrently"},
+		"spends what has expired":              {"SpendAtTheInstant"},
+		"spends without a visit":               {"Spend"},
+		"gives back whenever asked":            {"SettleOnce", "SettleConcurrently"},
+		"gives back after a timeout":           {"SettleOnce"},
+		"shows visits to everybody":            {"VisitsOfOthers"},
+		"forgets visits too early":             {"ForgetVisits"},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
@@ -280,4 +288,62 @@ func (f *faulty) RevokeKey(ctx context.Context, prefix string, at time.Time) (sh
 func (f *faulty) Bootstrap(ctx context.Context, o sharelink.Organization, p sharelink.Persona, key *sharelink.Key, hash sharelink.Hash) (bool, error) {
 	created, err := f.Store.Bootstrap(ctx, o, p, key, hash)
 	return created || f.fault == "starts first twice", err
+}
+
+func (f *faulty) Spend(ctx context.Context, token string, visit sharelink.Visit) (sharelink.Link, sharelink.Status, error) {
+	switch f.fault {
+	case "reads, then spends":
+		link, err := f.LinkByToken(ctx, token)
+		if err != nil || link.StatusAt(visit.At) != sharelink.Active {
+			break
+		}
+		runtime.Gosched()
+		if _, _, err := f.Store.Spend(ctx, token, visit); err != nil {
+			return link, "", err
+		}
+		return link, sharelink.Active, nil
+	case "spends what has expired":
+		visit.At = visit.At.Add(-time.Millisecond)
+	case "spends without a visit":
+		link, status, err := f.Store.Spend(ctx, token, visit)
+		if err == nil {
+			_, err = f.ForgetVisits(ctx, visit.At.Add(time.Hour))
+		}
+		return link, status, err
+	}
+	return f.Store.Spend(ctx, token, visit)
+}
+
+func (f *faulty) Settle(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome) (bool, error) {
+	switch f.fault {
+	case "gives back whenever asked":
+		// A second visit of another id, opened for nothing else, is what is given back.
+		if settled, err := f.Store.Settle(ctx, visit, outcome); settled || err != nil {
+			return settled, err
+		}
+		page, err := f.Visits(ctx, visit.OrganizationID, visit.LinkID, 1, 100)
+		for _, v := range page.Visits {
+			if settled, _ := f.Store.Settle(ctx, v, outcome); settled {
+				return true, nil
+			}
+		}
+		return false, err
+	case "gives back after a timeout":
+		outcome = sharelink.UpstreamRefused
+	}
+	return f.Store.Settle(ctx, visit, outcome)
+}
+
+func (f *faulty) Visits(ctx context.Context, organization, link uuid.UUID, page, perPage int) (sharelink.VisitPage, error) {
+	if owner, ok := f.ids.Load(link); ok && f.fault == "shows visits to everybody" {
+		organization = owner.(uuid.UUID)
+	}
+	return f.Store.Visits(ctx, organization, link, page, perPage)
+}
+
+func (f *faulty) ForgetVisits(ctx context.Context, before time.Time) (int, error) {
+	if f.fault == "forgets visits too early" {
+		before = before.Add(time.Millisecond)
+	}
+	return f.Store.ForgetVisits(ctx, before)
 }

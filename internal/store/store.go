@@ -1,8 +1,8 @@
 // Package store keeps share links and accounts in SQLite or PostgreSQL, through database/sql and with the same SQL text
 // on both. Only the tables are declared twice, in migrations, because column types differ.
 //
-// What differs in how they are driven is in sqlite.go, writer.go (group commit) and postgres.go; links.go and accounts.go
-// are the same for both.
+// What differs in how they are driven is in sqlite.go, writer.go (group commit) and postgres.go; links.go, visits.go and
+// accounts.go are the same for both.
 package store
 
 import (
@@ -20,9 +20,10 @@ import (
 var (
 	_ sharelink.Store        = (*Store)(nil)
 	_ sharelink.AccountStore = (*Store)(nil)
+	_ sharelink.VisitStore   = (*Store)(nil)
 )
 
-// Store is a sharelink.Store and a sharelink.AccountStore on a SQL database. It is safe for concurrent use.
+// Store is a sharelink.Store, a sharelink.AccountStore and a sharelink.VisitStore on a SQL database. It is safe for concurrent use.
 type Store struct {
 	options Options
 	reads   querier

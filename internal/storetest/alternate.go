@@ -109,3 +109,27 @@ func (a *alternating) OrganizationOfKey(ctx context.Context, hash sharelink.Hash
 func (a *alternating) Bootstrap(ctx context.Context, o sharelink.Organization, p sharelink.Persona, key *sharelink.Key, hash sharelink.Hash) (bool, error) {
 	return a.next().Bootstrap(ctx, o, p, key, hash)
 }
+
+func (a *alternating) LinkByToken(ctx context.Context, token string) (sharelink.Link, error) {
+	return a.next().LinkByToken(ctx, token)
+}
+
+func (a *alternating) Spend(ctx context.Context, token string, visit sharelink.Visit) (sharelink.Link, sharelink.Status, error) {
+	return a.next().Spend(ctx, token, visit)
+}
+
+func (a *alternating) AddVisit(ctx context.Context, visit sharelink.Visit) error {
+	return a.next().AddVisit(ctx, visit)
+}
+
+func (a *alternating) Settle(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome) (bool, error) {
+	return a.next().Settle(ctx, visit, outcome)
+}
+
+func (a *alternating) Visits(ctx context.Context, organization, link uuid.UUID, page, perPage int) (sharelink.VisitPage, error) {
+	return a.next().Visits(ctx, organization, link, page, perPage)
+}
+
+func (a *alternating) ForgetVisits(ctx context.Context, before time.Time) (int, error) {
+	return a.next().ForgetVisits(ctx, before)
+}

@@ -1,5 +1,5 @@
-// Package storetest is the suite that every store passes: the laws that sharelink.Store and sharelink.AccountStore state
-// in their comments, each a subtest. A store that breaks one fails the subtest of that name.
+// Package storetest is the suite that every store passes: the laws that sharelink.Store, sharelink.AccountStore and
+// sharelink.VisitStore state in their comments, each a subtest. A store that breaks one fails the subtest of that name.
 package storetest
 
 import (
@@ -19,6 +19,7 @@ import (
 type Store interface {
 	sharelink.Store
 	sharelink.AccountStore
+	sharelink.VisitStore
 	Close() error // may be called again
 }
 
@@ -68,6 +69,16 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"IdempotentPrimary", testIdempotentPrimary},
 		{"IdempotentFailure", testIdempotentFailure},
 
+		{"LinkByToken", testLinkByToken},
+		{"Spend", testSpend},
+		{"SpendAtTheInstant", testSpendAtTheInstant},
+		{"SpendConcurrently", testSpendConcurrently},
+		{"SpendWhileChanging", testSpendWhileChanging},
+		{"SettleOnce", testSettleOnce},
+		{"SettleConcurrently", testSettleConcurrently},
+		{"VisitPages", testVisitPages},
+		{"VisitsOfOthers", testVisitsOfOthers},
+
 		{"Organizations", testOrganizations},
 		{"Personas", testPersonas},
 		{"PersonaRemovalKeepsLinks", testPersonaRemovalKeepsLinks},
@@ -87,6 +98,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		run  func(t *testing.T, s suite)
 	}{
 		{"ForgetKeys", testForgetKeys},
+		{"ForgetVisits", testForgetVisits},
 		{"Reopen", testReopen},
 		{"OrganizationsByName", testOrganizationsByName},
 		{"Bootstrap", testBootstrap},

@@ -1,0 +1,303 @@
+package storetest
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+// visit returns a visit to a link that the store does not know yet.
+func (s suite) visit(t *testing.T, link sharelink.Link, at time.Time) sharelink.Visit {
+	t.Helper()
+	return sharelink.Visit{
+		ID: newID(t, at), LinkID: link.ID, OrganizationID: link.OrganizationID, At: at, Outcome: sharelink.Opened,
+		Origin: "https://example.com", Client: "Firefox", Address: "192.0.2.0/24",
+	}
+}
+
+// spend opens a link and returns the visit and the status that decided.
+func (s suite) spend(t *testing.T, link sharelink.Link, at time.Time) (sharelink.Visit, sharelink.Status) {
+	t.Helper()
+	visit := s.visit(t, link, at)
+	_, status, err := s.Spend(t.Context(), link.Token, visit)
+	noError(t, err)
+	visit.Outcome = sharelink.OutcomeOf(status)
+	return visit, status
+}
+
+// visited returns the visits of a link, up to 100.
+func (s suite) visited(t *testing.T, link sharelink.Link) []sharelink.Visit {
+	t.Helper()
+	page, err := s.Visits(t.Context(), link.OrganizationID, link.ID, 1, 100)
+	noError(t, err)
+	if page.Total != len(page.Visits) && page.Total <= 100 {
+		t.Errorf("the list of %d visits says that there are %d", len(page.Visits), page.Total)
+	}
+	return page.Visits
+}
+
+func testLinkByToken(t *testing.T, s suite) {
+	link := s.create(t, s.organization(t), epoch)
+	got, err := s.LinkByToken(t.Context(), link.Token)
+	noError(t, err)
+	equal(t, "by token", got, link)
+	for _, token := range []string{"", "sh_", link.Token[:len(link.Token)-1], link.Token + "x", link.ID.String(), "\x00", "\xff", "' OR 1=1 --", "%"} {
+		_, err := s.LinkByToken(t.Context(), token)
+		wantCode(t, fmt.Sprintf("link by %q", token), err, sharelink.NotFound)
+	}
+}
+
+// Each open counts one, is remembered as it was, and answers the link as it then is. What is refused counts nothing.
+func testSpend(t *testing.T, s suite) {
+	org := s.organization(t)
+	link := s.create(t, org, epoch, func(l *sharelink.Link) { l.UsageLimit = 2 })
+	other := s.create(t, org, epoch)
+	var visits []sharelink.Visit
+	for i, want := range []sharelink.Status{sharelink.Active, sharelink.Active, sharelink.Exhausted, sharelink.Exhausted} {
+		visit := s.visit(t, link, epoch.Add(time.Duration(i)*time.Millisecond))
+		got, status, err := s.Spend(t.Context(), link.Token, visit)
+		noError(t, err)
+		if status != want {
+			t.Errorf("open %d: %s, want %s", i, status, want)
+		}
+		link.UsageCount = min(i+1, 2)
+		equal(t, "the link that was opened", got, link)
+		visit.Outcome = sharelink.OutcomeOf(want)
+		visits = append([]sharelink.Visit{visit}, visits...)
+	}
+	s.holds(t, link)
+	s.holds(t, other)
+	equal(t, "visits", s.visited(t, link), visits)
+	equal(t, "visits of the other", s.visited(t, other), []sharelink.Visit{})
+
+	for _, step := range []struct {
+		change sharelink.Change
+		want   sharelink.Status
+	}{
+		{sharelink.Change{UsageLimit: to(3)}, sharelink.Active},
+		{sharelink.Change{UsageLimit: to(1)}, sharelink.Exhausted}, // below the count
+		{sharelink.Change{UsageLimit: to(0)}, sharelink.Active},
+		{sharelink.Change{Enabled: to(false)}, sharelink.Disabled},
+		{sharelink.Change{Enabled: to(true)}, sharelink.Active},
+	} {
+		_, err := s.UpdateLink(t.Context(), org, link.ID, step.change, epoch)
+		noError(t, err)
+		if _, status := s.spend(t, link, epoch.Add(time.Second)); status != step.want {
+			t.Errorf("after %+v: %s, want %s", step.change, status, step.want)
+		}
+	}
+	_, err := s.DeleteLink(t.Context(), org, link.ID)
+	noError(t, err)
+	_, _, err = s.Spend(t.Context(), link.Token, s.visit(t, link, epoch))
+	wantCode(t, "open a deleted link", err, sharelink.NotFound)
+
+	refused := s.visit(t, other, epoch)
+	refused.Outcome, refused.Origin, refused.Client, refused.Address = sharelink.RefusedOrigin, "", "", ""
+	noError(t, s.AddVisit(t.Context(), refused))
+	s.holds(t, other)
+	equal(t, "visits of the other", s.visited(t, other), []sharelink.Visit{refused})
+}
+
+func testSpendAtTheInstant(t *testing.T, s suite) {
+	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.ExpiresAt = epoch.Add(time.Second) })
+	for at, want := range map[time.Duration]sharelink.Status{
+		time.Second - time.Millisecond: sharelink.Active,
+		time.Second:                    sharelink.Expired,
+		time.Second + time.Millisecond: sharelink.Expired,
+	} {
+		if _, status := s.spend(t, link, epoch.Add(at)); status != want {
+			t.Errorf("opened %v after it was made: %s, want %s", at, status, want)
+		}
+	}
+	link.UsageCount = 1
+	s.holds(t, link)
+}
+
+// However many open at once, no more are let in than the limit says.
+func testSpendConcurrently(t *testing.T, s suite) {
+	const callers, limit = 200, 50
+	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.UsageLimit = limit })
+	var opened atomic.Int64
+	together(callers, func(int) {
+		_, status, err := s.Spend(t.Context(), link.Token, s.visit(t, link, epoch))
+		switch {
+		case err != nil:
+			t.Error(err)
+		case status == sharelink.Active:
+			opened.Add(1)
+		case status != sharelink.Exhausted:
+			t.Errorf("status %s", status)
+		}
+	})
+	if opened.Load() != limit {
+		t.Errorf("%d of %d were let in, the limit is %d", opened.Load(), callers, limit)
+	}
+	link.UsageCount = limit
+	s.holds(t, link)
+	page, err := s.Visits(t.Context(), link.OrganizationID, link.ID, 1, 1)
+	noError(t, err)
+	if page.Total != callers {
+		t.Errorf("%d visits are remembered, want %d", page.Total, callers)
+	}
+}
+
+// Opens that meet changes of the link count exactly those that were let in.
+func testSpendWhileChanging(t *testing.T, s suite) {
+	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.UsageLimit = 0 })
+	var opened atomic.Int64
+	together(concurrency, func(i int) {
+		if i%5 == 0 {
+			if _, err := s.UpdateLink(t.Context(), link.OrganizationID, link.ID, sharelink.Change{Enabled: to(i%2 == 0), UsageLimit: to(i)}, epoch); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		_, status, err := s.Spend(t.Context(), link.Token, s.visit(t, link, epoch))
+		if err != nil {
+			t.Error(err)
+		}
+		if status == sharelink.Active {
+			opened.Add(1)
+		}
+	})
+	got, err := s.Link(t.Context(), link.OrganizationID, link.ID)
+	noError(t, err)
+	if int64(got.UsageCount) != opened.Load() {
+		t.Errorf("%d were let in, %d are counted", opened.Load(), got.UsageCount)
+	}
+}
+
+func testSettleOnce(t *testing.T, s suite) {
+	ctx := t.Context()
+	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.UsageLimit = 3 })
+	refused, _ := s.spend(t, link, epoch)
+	lost, _ := s.spend(t, link, epoch.Add(time.Millisecond))
+	opened, _ := s.spend(t, link, epoch.Add(2*time.Millisecond))
+	late, status := s.spend(t, link, epoch.Add(3*time.Millisecond))
+	if status != sharelink.Exhausted {
+		t.Fatalf("the fourth of three was %s", status)
+	}
+	for _, step := range []struct {
+		what    string
+		visit   sharelink.Visit
+		outcome sharelink.Outcome
+		want    bool
+		uses    int
+	}{
+		{"refused", refused, sharelink.UpstreamRefused, true, 2},
+		{"refused again", refused, sharelink.UpstreamRefused, false, 2},
+		{"lost", lost, sharelink.UpstreamTimeout, true, 2},
+		{"lost, then refused", lost, sharelink.UpstreamRefused, false, 2},
+		{"refused, then lost", refused, sharelink.UpstreamTimeout, false, 2},
+		{"never opened", late, sharelink.UpstreamRefused, false, 2},
+		{"never there", s.visit(t, link, epoch), sharelink.UpstreamRefused, false, 2},
+	} {
+		got, err := s.Settle(ctx, step.visit, step.outcome)
+		noError(t, err)
+		if got != step.want {
+			t.Errorf("%s: settled is %v, want %v", step.what, got, step.want)
+		}
+		link.UsageCount = step.uses
+		s.holds(t, link)
+	}
+	refused.Outcome, lost.Outcome = sharelink.UpstreamRefused, sharelink.UpstreamTimeout
+	equal(t, "visits", s.visited(t, link), []sharelink.Visit{late, opened, lost, refused})
+
+	// A link that is gone takes nothing back, and the visit is settled all the same.
+	_, err := s.DeleteLink(ctx, link.OrganizationID, link.ID)
+	noError(t, err)
+	settled, err := s.Settle(ctx, opened, sharelink.UpstreamRefused)
+	noError(t, err)
+	if !settled {
+		t.Error("the visit of a deleted link was not settled")
+	}
+}
+
+// While some open and others give back, what is counted in the end is who opened and did not give back.
+func testSettleConcurrently(t *testing.T, s suite) {
+	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.UsageLimit = 20 })
+	var kept atomic.Int64
+	var mu sync.Mutex
+	var given []sharelink.Visit
+	together(concurrency, func(i int) {
+		visit := s.visit(t, link, epoch)
+		_, status, err := s.Spend(t.Context(), link.Token, visit)
+		if err != nil {
+			t.Error(err)
+		}
+		if status != sharelink.Active {
+			return
+		}
+		if i%2 == 0 {
+			kept.Add(1)
+			return
+		}
+		mu.Lock()
+		given = append(given, visit)
+		mu.Unlock()
+		if _, err := s.Settle(t.Context(), visit, sharelink.UpstreamRefused); err != nil {
+			t.Error(err)
+		}
+	})
+	together(len(given), func(i int) {
+		if settled, err := s.Settle(t.Context(), given[i], sharelink.UpstreamRefused); settled || err != nil {
+			t.Errorf("a use was given back twice: %v, %v", settled, err)
+		}
+	})
+	got, err := s.Link(t.Context(), link.OrganizationID, link.ID)
+	noError(t, err)
+	if int64(got.UsageCount) != kept.Load() || got.UsageCount > 20 {
+		t.Errorf("%d opened and kept it, %d are counted", kept.Load(), got.UsageCount)
+	}
+}
+
+func testVisitPages(t *testing.T, s suite) {
+	link := s.create(t, s.organization(t), epoch)
+	var all []sharelink.Visit
+	for i := range 7 {
+		v := s.visit(t, link, epoch.Add(time.Duration(i)*time.Hour))
+		noError(t, s.AddVisit(t.Context(), v))
+		all = append([]sharelink.Visit{v}, all...)
+	}
+	for page, want := range map[int][]sharelink.Visit{1: all[:3], 2: all[3:6], 3: all[6:], 4: nil, math.MaxInt32: nil} {
+		got, err := s.Visits(t.Context(), link.OrganizationID, link.ID, page, 3)
+		noError(t, err)
+		equal(t, fmt.Sprintf("page %d", page), got, sharelink.VisitPage{Visits: want, Total: 7})
+	}
+}
+
+func testVisitsOfOthers(t *testing.T, s suite) {
+	link := s.create(t, s.organization(t), epoch)
+	s.spend(t, link, epoch)
+	for what, id := range map[string]uuid.UUID{"another organization's link": link.ID, "no link": newID(t, epoch)} {
+		_, err := s.Visits(t.Context(), s.organization(t), id, 1, 20)
+		wantCode(t, "visits of "+what, err, sharelink.NotFound)
+	}
+}
+
+func testForgetVisits(t *testing.T, s suite) {
+	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.UsageLimit = 0 })
+	const old = 1100 // more than any store forgets in one go
+	together(concurrency, func(int) {
+		for range old / concurrency {
+			if err := s.AddVisit(t.Context(), s.visit(t, link, epoch.Add(-time.Millisecond))); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	young := s.visit(t, link, epoch)
+	noError(t, s.AddVisit(t.Context(), young))
+	n, err := s.ForgetVisits(t.Context(), epoch)
+	noError(t, err)
+	if n != old {
+		t.Errorf("%d visits were forgotten, want %d", n, old)
+	}
+	equal(t, "visits", s.visited(t, link), []sharelink.Visit{young})
+}
