@@ -55,6 +55,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"gives back after a timeout":           {"SettleOnce"},
 		"shows visits to everybody":            {"VisitsOfOthers"},
 		"forgets visits too early":             {"ForgetVisits"},
+		"signs with any key":                   {"SigningKey"},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
@@ -346,4 +347,11 @@ func (f *faulty) ForgetVisits(ctx context.Context, before time.Time) (int, error
 		before = before.Add(time.Millisecond)
 	}
 	return f.Store.ForgetVisits(ctx, before)
+}
+
+func (f *faulty) SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error) {
+	if f.fault == "signs with any key" {
+		return first, nil
+	}
+	return f.Store.SigningKey(ctx, first)
 }

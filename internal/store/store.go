@@ -21,6 +21,8 @@ var (
 	_ sharelink.Store        = (*Store)(nil)
 	_ sharelink.AccountStore = (*Store)(nil)
 	_ sharelink.VisitStore   = (*Store)(nil)
+
+	_ sharelink.SigningKeyStore = (*Store)(nil)
 )
 
 // Store is a sharelink.Store, a sharelink.AccountStore and a sharelink.VisitStore on a SQL database. It is safe for concurrent use.

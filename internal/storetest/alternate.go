@@ -133,3 +133,7 @@ func (a *alternating) Visits(ctx context.Context, organization, link uuid.UUID, 
 func (a *alternating) ForgetVisits(ctx context.Context, before time.Time) (int, error) {
 	return a.next().ForgetVisits(ctx, before)
 }
+
+func (a *alternating) SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error) {
+	return a.next().SigningKey(ctx, first)
+}

@@ -20,6 +20,7 @@ type Store interface {
 	sharelink.Store
 	sharelink.AccountStore
 	sharelink.VisitStore
+	sharelink.SigningKeyStore
 	Close() error // may be called again
 }
 
@@ -99,6 +100,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 	}{
 		{"ForgetKeys", testForgetKeys},
 		{"ForgetVisits", testForgetVisits},
+		{"SigningKey", testSigningKey},
 		{"Reopen", testReopen},
 		{"OrganizationsByName", testOrganizationsByName},
 		{"Bootstrap", testBootstrap},

@@ -1,0 +1,103 @@
+// Package session makes sessions: the service's own, signed by it, or those of Anam.
+package session
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+// Lifetime is how long a session is good for. Anam's are as long.
+const Lifetime = time.Hour
+
+// Signer makes sessions that are signed tokens (JWT, EdDSA): whoever has the public key can check a visitor without asking.
+type Signer struct {
+	key    ed25519.PrivateKey
+	kid    string
+	issuer func() string
+}
+
+var _ sharelink.Sessions = (*Signer)(nil)
+
+// claims are what a session says: iss the service, sub the persona, jti the visit, and these. Personas' ids are unique
+// only within an organization.
+type claims struct {
+	jwt.RegisteredClaims
+	ShareLinkID    string `json:"shareLinkId"`
+	OrganizationID string `json:"organizationId"`
+}
+
+// NewSigner returns a signer with the key of the store, made now if the store has none. issuer is the service's public URL.
+func NewSigner(ctx context.Context, store sharelink.SigningKeyStore, now time.Time, issuer func() string) (*Signer, error) {
+	first := sharelink.SigningKey{CreatedAt: now}
+	if _, err := rand.Read(first.Seed[:]); err != nil {
+		return nil, fmt.Errorf("read random bits: %w", err)
+	}
+	kept, err := store.SigningKey(ctx, first)
+	if err != nil {
+		return nil, fmt.Errorf("read the signing key: %w", err)
+	}
+	s := &Signer{key: ed25519.NewKeyFromSeed(kept.Seed[:]), issuer: issuer}
+	s.kid = s.thumbprint()
+	return s, nil
+}
+
+// Session makes a session that begins at the visit. The instants in it are whole seconds.
+func (s *Signer) Session(_ context.Context, link sharelink.Link, visit sharelink.Visit) (sharelink.Session, error) {
+	from := visit.At.Truncate(time.Second)
+	until := from.Add(Lifetime)
+	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer:    s.issuer(),
+			Subject:   link.PersonaID.String(),
+			ID:        visit.ID.String(),
+			IssuedAt:  jwt.NewNumericDate(from),
+			NotBefore: jwt.NewNumericDate(from),
+			ExpiresAt: jwt.NewNumericDate(until),
+		},
+		ShareLinkID:    link.ID.String(),
+		OrganizationID: link.OrganizationID.String(),
+	})
+	token.Header["kid"] = s.kid
+	text, err := token.SignedString(s.key)
+	if err != nil {
+		return sharelink.Session{}, &sharelink.Error{Code: sharelink.PersonaUnavailable, Detail: "the session could not be signed", Err: err}
+	}
+	return sharelink.Session{Token: text, ExpiresAt: until}, nil
+}
+
+func (s *Signer) x() string {
+	return base64.RawURLEncoding.EncodeToString(s.key.Public().(ed25519.PublicKey))
+}
+
+// thumbprint names the key by what it is (RFC 7638, of the members that RFC 8037 requires).
+func (s *Signer) thumbprint() string {
+	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + s.x() + `"}`))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// KeySet is the public half of the key as a JSON Web Key Set (RFC 7517, RFC 8037).
+func (s *Signer) KeySet() []byte {
+	type key struct {
+		KeyType   string `json:"kty"`
+		Curve     string `json:"crv"`
+		X         string `json:"x"`
+		ID        string `json:"kid"`
+		Use       string `json:"use"`
+		Algorithm string `json:"alg"`
+	}
+	set, err := json.Marshal(map[string][]key{"keys": {{KeyType: "OKP", Curve: "Ed25519", X: s.x(), ID: s.kid, Use: "sig", Algorithm: "EdDSA"}}})
+	if err != nil {
+		panic(err) // six texts
+	}
+	return set
+}
