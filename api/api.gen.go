@@ -40,6 +40,30 @@ func (e FaultIn) Valid() bool {
 	}
 }
 
+// Defines values for ShareLinkStatus.
+const (
+	ShareLinkStatusActive    ShareLinkStatus = "ACTIVE"
+	ShareLinkStatusDisabled  ShareLinkStatus = "DISABLED"
+	ShareLinkStatusExhausted ShareLinkStatus = "EXHAUSTED"
+	ShareLinkStatusExpired   ShareLinkStatus = "EXPIRED"
+)
+
+// Valid indicates whether the value is a known member of the ShareLinkStatus enum.
+func (e ShareLinkStatus) Valid() bool {
+	switch e {
+	case ShareLinkStatusActive:
+		return true
+	case ShareLinkStatusDisabled:
+		return true
+	case ShareLinkStatusExhausted:
+		return true
+	case ShareLinkStatusExpired:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ShareLinkType.
 const (
 	ShareLinkTypeLink        ShareLinkType = "LINK"
@@ -55,6 +79,39 @@ func (e ShareLinkType) Valid() bool {
 	case ShareLinkTypeOrbEmbed:
 		return true
 	case ShareLinkTypePlayerEmbed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VisitOutcome.
+const (
+	VisitOutcomeDisabled        VisitOutcome = "DISABLED"
+	VisitOutcomeExhausted       VisitOutcome = "EXHAUSTED"
+	VisitOutcomeExpired         VisitOutcome = "EXPIRED"
+	VisitOutcomeOpened          VisitOutcome = "OPENED"
+	VisitOutcomeOriginRefused   VisitOutcome = "ORIGIN_REFUSED"
+	VisitOutcomeUpstreamRefused VisitOutcome = "UPSTREAM_REFUSED"
+	VisitOutcomeUpstreamTimeout VisitOutcome = "UPSTREAM_TIMEOUT"
+)
+
+// Valid indicates whether the value is a known member of the VisitOutcome enum.
+func (e VisitOutcome) Valid() bool {
+	switch e {
+	case VisitOutcomeDisabled:
+		return true
+	case VisitOutcomeExhausted:
+		return true
+	case VisitOutcomeExpired:
+		return true
+	case VisitOutcomeOpened:
+		return true
+	case VisitOutcomeOriginRefused:
+		return true
+	case VisitOutcomeUpstreamRefused:
+		return true
+	case VisitOutcomeUpstreamTimeout:
 		return true
 	default:
 		return false
@@ -272,10 +329,60 @@ type ShareLinkPage struct {
 	Meta PageMeta `json:"meta"`
 }
 
+// ShareLinkStatus Whether a link can be opened, and if not, why. When several reasons hold the first of DISABLED, EXPIRED and EXHAUSTED
+// is told.
+//
+// Example: ACTIVE
+type ShareLinkStatus string
+
 // ShareLinkType Kind of share link. A direct URL, a player embed, or an orb embed.
 //
 // Example: LINK
 type ShareLinkType string
+
+// SharePreview What a visitor may know of a link before opening it.
+//
+// Example: {"expiresAt":"2026-04-27T10:00:00.000Z","personaName":"Cara","removeWatermark":false,"status":"ACTIVE","type":"LINK"}
+type SharePreview struct {
+	// Type Kind of share link. A direct URL, a player embed, or an orb embed.
+	//
+	// Example: LINK
+	Type ShareLinkType `json:"type"`
+
+	// Status Whether a link can be opened, and if not, why. When several reasons hold the first of DISABLED, EXPIRED and EXHAUSTED
+	// is told.
+	//
+	//
+	// Example: ACTIVE
+	Status ShareLinkStatus `json:"status"`
+
+	// PersonaName The persona's name when the link was created.
+	PersonaName string `json:"personaName"`
+
+	// RemoveWatermark Whether the persona renders without the watermark.
+	RemoveWatermark bool `json:"removeWatermark"`
+
+	// ExpiresAt From this instant on the link no longer works. Null, it never expires.
+	ExpiresAt *Timestamp `json:"expiresAt"`
+}
+
+// ShareSession The right to talk to the persona for a while.
+//
+// Example: {"expiresAt":"2026-04-20T11:00:00.000Z","personaId":"00000000-0000-0000-0000-000000000000","personaName":"Cara","sessionToken":"eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl"}
+type ShareSession struct {
+	// SessionToken The credential: Anam's own where the server has an account there, else a JWT (EdDSA) that anybody can check
+	// with the key at `/.well-known/jwks.json`.
+	SessionToken string `json:"sessionToken"`
+
+	// ExpiresAt When the session ends. Neither a change nor a deletion of the link ends it before.
+	ExpiresAt Timestamp `json:"expiresAt"`
+
+	// PersonaID The persona to talk to.
+	PersonaID openapi_types.UUID `json:"personaId"`
+
+	// PersonaName The persona's name when the link was created.
+	PersonaName string `json:"personaName"`
+}
 
 // UpdateShareLinkRequest The fields to change. A field that is absent stays as it is.
 //
@@ -308,6 +415,52 @@ type UpdateShareLinkRequest struct {
 	IsPrimary *bool `json:"isPrimary,omitempty"`
 }
 
+// Visit One try to open a share link.
+//
+// Example: {"address":"192.0.2.0/24","at":"2026-04-20T10:00:00.000Z","client":"Firefox","id":"019daa55-2500-73e6-bede-75f926d0d51e","origin":"https://www.example.com","outcome":"OPENED"}
+type Visit struct {
+	// ID Names the visit. Also the `jti` of a session that the server signed for it.
+	ID openapi_types.UUID `json:"id"`
+
+	// At When it was.
+	At Timestamp `json:"at"`
+
+	// Outcome What became of a try to open a link. OPENED and UPSTREAM_TIMEOUT spent a use, the others did not. UPSTREAM_TIMEOUT: no session
+	// came back, and nobody knows whether one was made. UPSTREAM_REFUSED: none was made, and the use was given back.
+	//
+	//
+	// Example: OPENED
+	Outcome VisitOutcome `json:"outcome"`
+
+	// Origin The origin that the browser named, in canonical form; `null` as a text where the browser said so, and `invalid` for what is no origin.
+	// Null, the call named none.
+	Origin *string `json:"origin"`
+
+	// Client The family of browsers, as `Firefox`, `bot` or `other`. Null, the call did not say.
+	Client *string `json:"client"`
+
+	// Address The network that the visitor was in, /24 of IPv4 and /48 of IPv6. More is not kept. Null, not known.
+	Address *string `json:"address"`
+}
+
+// VisitOutcome What became of a try to open a link. OPENED and UPSTREAM_TIMEOUT spent a use, the others did not. UPSTREAM_TIMEOUT: no session
+// came back, and nobody knows whether one was made. UPSTREAM_REFUSED: none was made, and the use was given back.
+//
+// Example: OPENED
+type VisitOutcome string
+
+// VisitPage One page of a list of visits.
+//
+// Example: {"data":[{"address":"192.0.2.0/24","at":"2026-04-20T10:00:00.000Z","client":"Firefox","id":"019daa55-2500-73e6-bede-75f926d0d51e","origin":null,"outcome":"OPENED"}],"meta":{"currentPage":1,"lastPage":1,"next":null,"perPage":20,"prev":null,"total":1}}
+type VisitPage struct {
+	Data []Visit `json:"data"`
+
+	// Meta Where a page stands in its list.
+	//
+	// Example: {"currentPage":2,"lastPage":3,"next":3,"perPage":20,"prev":1,"total":41}
+	Meta PageMeta `json:"meta"`
+}
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -325,6 +478,9 @@ type Search = string
 
 // ShareLinkID defines model for ShareLinkId.
 type ShareLinkID = openapi_types.UUID
+
+// ShareToken defines model for ShareToken.
+type ShareToken = string
 
 // BodyTooLarge An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type BodyTooLarge = Problem
@@ -344,8 +500,26 @@ type InvalidRequest = Problem
 // NotFound An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type NotFound = Problem
 
+// OriginNotAllowed An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type OriginNotAllowed = Problem
+
+// PersonaRefused An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type PersonaRefused = Problem
+
+// PersonaTimeout An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type PersonaTimeout = Problem
+
+// PersonaUnavailable An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type PersonaUnavailable = Problem
+
 // RateLimited An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type RateLimited = Problem
+
+// ShareLinkGone An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type ShareLinkGone = Problem
+
+// ShareLinkNotFound An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type ShareLinkNotFound = Problem
 
 // Unauthorized An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type Unauthorized = Problem
@@ -379,6 +553,15 @@ type CreateShareLinkParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListShareLinkVisitsParams defines parameters for ListShareLinkVisits.
+type ListShareLinkVisitsParams struct {
+	// Page Page number for pagination, from 1.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage Number of items per page.
+	PerPage *PerPage `form:"perPage,omitempty" json:"perPage,omitempty"`
+}
+
 // CreateShareLinkJSONRequestBody defines body for CreateShareLink for application/json ContentType.
 type CreateShareLinkJSONRequestBody = CreateShareLinkRequest
 
@@ -402,6 +585,15 @@ type ServerInterface interface {
 	// UpdateShareLink Update share link
 	// (PUT /v1/share-links/{id})
 	UpdateShareLink(ctx echo.Context, id ShareLinkID) error
+	// ListShareLinkVisits List visits
+	// (GET /v1/share-links/{id}/visits)
+	ListShareLinkVisits(ctx echo.Context, id ShareLinkID, params ListShareLinkVisitsParams) error
+	// PreviewShareLink Preview share link
+	// (GET /v1/share/{token})
+	PreviewShareLink(ctx echo.Context, token ShareToken) error
+	// OpenShareLink Open share link
+	// (POST /v1/share/{token}/sessions)
+	OpenShareLink(ctx echo.Context, token ShareToken) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -525,6 +717,70 @@ func (w *ServerInterfaceWrapper) UpdateShareLink(ctx echo.Context) error {
 	return err
 }
 
+// ListShareLinkVisits converts echo context to params.
+func (w *ServerInterfaceWrapper) ListShareLinkVisits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ShareLinkID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListShareLinkVisitsParams
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "perPage" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "perPage", ctx.QueryParams(), &params.PerPage, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter perPage: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListShareLinkVisits(ctx, id, params)
+	return err
+}
+
+// PreviewShareLink converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewShareLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token" -------------
+	var token ShareToken
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", ctx.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewShareLink(ctx, token)
+	return err
+}
+
+// OpenShareLink converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenShareLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token" -------------
+	var token ShareToken
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", ctx.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenShareLink(ctx, token)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -577,6 +833,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/share-links/:id", wrapper.DeleteShareLink, options.OperationMiddlewares["deleteShareLink"]...)
 	router.GET(options.BaseURL+"/v1/share-links/:id", wrapper.GetShareLink, options.OperationMiddlewares["getShareLink"]...)
 	router.PUT(options.BaseURL+"/v1/share-links/:id", wrapper.UpdateShareLink, options.OperationMiddlewares["updateShareLink"]...)
+	router.GET(options.BaseURL+"/v1/share-links/:id/visits", wrapper.ListShareLinkVisits, options.OperationMiddlewares["listShareLinkVisits"]...)
+	router.GET(options.BaseURL+"/v1/share/:token", wrapper.PreviewShareLink, options.OperationMiddlewares["previewShareLink"]...)
+	router.POST(options.BaseURL+"/v1/share/:token/sessions", wrapper.OpenShareLink, options.OperationMiddlewares["openShareLink"]...)
 
 }
 
@@ -640,6 +899,48 @@ type NotFoundApplicationProblemPlusJSONResponse struct {
 	Headers NotFoundResponseHeaders
 }
 
+type OriginNotAllowedResponseHeaders struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+type OriginNotAllowedApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers OriginNotAllowedResponseHeaders
+}
+
+type PersonaRefusedResponseHeaders struct {
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
+}
+type PersonaRefusedApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers PersonaRefusedResponseHeaders
+}
+
+type PersonaTimeoutResponseHeaders struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+type PersonaTimeoutApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers PersonaTimeoutResponseHeaders
+}
+
+type PersonaUnavailableResponseHeaders struct {
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
+}
+type PersonaUnavailableApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers PersonaUnavailableResponseHeaders
+}
+
 type RateLimitedResponseHeaders struct {
 	IdempotencyKeyWindow int
 	RetryAfter           int
@@ -649,6 +950,26 @@ type RateLimitedApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers RateLimitedResponseHeaders
+}
+
+type ShareLinkGoneResponseHeaders struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+type ShareLinkGoneApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers ShareLinkGoneResponseHeaders
+}
+
+type ShareLinkNotFoundResponseHeaders struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+type ShareLinkNotFoundApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers ShareLinkNotFoundResponseHeaders
 }
 
 type UnauthorizedResponseHeaders struct {
@@ -1520,6 +1841,495 @@ func (response UpdateShareLink503ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type ListShareLinkVisitsRequestObject struct {
+	ID     ShareLinkID `json:"id"`
+	Params ListShareLinkVisitsParams
+}
+
+type ListShareLinkVisitsResponseObject interface {
+	VisitListShareLinkVisitsResponse(w http.ResponseWriter) error
+}
+
+type ListShareLinkVisits200JSONResponse VisitPage
+
+func (response ListShareLinkVisits200JSONResponse) VisitListShareLinkVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShareLinkVisits400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListShareLinkVisits400ApplicationProblemPlusJSONResponse) VisitListShareLinkVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShareLinkVisits401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListShareLinkVisits401ApplicationProblemPlusJSONResponse) VisitListShareLinkVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShareLinkVisits404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListShareLinkVisits404ApplicationProblemPlusJSONResponse) VisitListShareLinkVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShareLinkVisits413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ListShareLinkVisits413ApplicationProblemPlusJSONResponse) VisitListShareLinkVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShareLinkVisits429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ListShareLinkVisits429ApplicationProblemPlusJSONResponse) VisitListShareLinkVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShareLinkVisits500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListShareLinkVisits500ApplicationProblemPlusJSONResponse) VisitListShareLinkVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShareLinkVisits503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListShareLinkVisits503ApplicationProblemPlusJSONResponse) VisitListShareLinkVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewShareLinkRequestObject struct {
+	Token ShareToken `json:"token"`
+}
+
+type PreviewShareLinkResponseObject interface {
+	VisitPreviewShareLinkResponse(w http.ResponseWriter) error
+}
+
+type PreviewShareLink200JSONResponse SharePreview
+
+func (response PreviewShareLink200JSONResponse) VisitPreviewShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewShareLink400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewShareLink400ApplicationProblemPlusJSONResponse) VisitPreviewShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewShareLink404ApplicationProblemPlusJSONResponse struct {
+	ShareLinkNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewShareLink404ApplicationProblemPlusJSONResponse) VisitPreviewShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewShareLink413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewShareLink413ApplicationProblemPlusJSONResponse) VisitPreviewShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewShareLink429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewShareLink429ApplicationProblemPlusJSONResponse) VisitPreviewShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewShareLink500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewShareLink500ApplicationProblemPlusJSONResponse) VisitPreviewShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewShareLink503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewShareLink503ApplicationProblemPlusJSONResponse) VisitPreviewShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLinkRequestObject struct {
+	Token ShareToken `json:"token"`
+}
+
+type OpenShareLinkResponseObject interface {
+	VisitOpenShareLinkResponse(w http.ResponseWriter) error
+}
+
+type OpenShareLink201JSONResponse ShareSession
+
+func (response OpenShareLink201JSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLink400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink400ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLink403ApplicationProblemPlusJSONResponse struct {
+	OriginNotAllowedApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink403ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLink404ApplicationProblemPlusJSONResponse struct {
+	ShareLinkNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink404ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLink410ApplicationProblemPlusJSONResponse struct {
+	ShareLinkGoneApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink410ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLink413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink413ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLink429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink429ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLink500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink500ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLink502ApplicationProblemPlusJSONResponse struct {
+	PersonaRefusedApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink502ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLink503ApplicationProblemPlusJSONResponse struct {
+	PersonaUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink503ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLink504ApplicationProblemPlusJSONResponse struct {
+	PersonaTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink504ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	w.WriteHeader(504)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// ListShareLinks List share links
@@ -1537,6 +2347,15 @@ type StrictServerInterface interface {
 	// UpdateShareLink Update share link
 	// (PUT /v1/share-links/{id})
 	UpdateShareLink(ctx context.Context, request UpdateShareLinkRequestObject) (UpdateShareLinkResponseObject, error)
+	// ListShareLinkVisits List visits
+	// (GET /v1/share-links/{id}/visits)
+	ListShareLinkVisits(ctx context.Context, request ListShareLinkVisitsRequestObject) (ListShareLinkVisitsResponseObject, error)
+	// PreviewShareLink Preview share link
+	// (GET /v1/share/{token})
+	PreviewShareLink(ctx context.Context, request PreviewShareLinkRequestObject) (PreviewShareLinkResponseObject, error)
+	// OpenShareLink Open share link
+	// (POST /v1/share/{token}/sessions)
+	OpenShareLink(ctx context.Context, request OpenShareLinkRequestObject) (OpenShareLinkResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -1716,6 +2535,82 @@ func (sh *strictHandler) UpdateShareLink(ctx echo.Context, id ShareLinkID) error
 		return err
 	} else if validResponse, ok := response.(UpdateShareLinkResponseObject); ok {
 		return validResponse.VisitUpdateShareLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListShareLinkVisits operation middleware
+func (sh *strictHandler) ListShareLinkVisits(ctx echo.Context, id ShareLinkID, params ListShareLinkVisitsParams) error {
+	var request ListShareLinkVisitsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListShareLinkVisits(ctx.Request().Context(), request.(ListShareLinkVisitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListShareLinkVisits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListShareLinkVisitsResponseObject); ok {
+		return validResponse.VisitListShareLinkVisitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewShareLink operation middleware
+func (sh *strictHandler) PreviewShareLink(ctx echo.Context, token ShareToken) error {
+	var request PreviewShareLinkRequestObject
+
+	request.Token = token
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewShareLink(ctx.Request().Context(), request.(PreviewShareLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewShareLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewShareLinkResponseObject); ok {
+		return validResponse.VisitPreviewShareLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenShareLink operation middleware
+func (sh *strictHandler) OpenShareLink(ctx echo.Context, token ShareToken) error {
+	var request OpenShareLinkRequestObject
+
+	request.Token = token
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenShareLink(ctx.Request().Context(), request.(OpenShareLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenShareLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenShareLinkResponseObject); ok {
+		return validResponse.VisitOpenShareLinkResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -4,12 +4,8 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strings"
-	"sync"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
-	"golang.org/x/time/rate"
 
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
@@ -62,39 +58,11 @@ func bearer(h http.Header) (string, error) {
 
 func unauthorized(detail string) error { return &problem{kind: kindUnauthorized, detail: detail} }
 
-// rateLimits holds a token bucket for each organization. There are as many as organizations that called, so nothing needs
-// to be thrown away.
-type rateLimits struct {
-	perSecond float64
-	mu        sync.Mutex
-	of        map[uuid.UUID]*rate.Limiter
-}
-
-func newRateLimits(perSecond float64) *rateLimits {
-	return &rateLimits{perSecond: perSecond, of: map[uuid.UUID]*rate.Limiter{}}
-}
-
-// take takes one request from the organization's bucket and returns 0, or how long until there is one.
-func (l *rateLimits) take(organization uuid.UUID, now time.Time) time.Duration {
-	l.mu.Lock()
-	limiter := l.of[organization]
-	if limiter == nil {
-		limiter = rate.NewLimiter(rate.Limit(l.perSecond), max(1, int(l.perSecond)))
-		l.of[organization] = limiter
-	}
-	l.mu.Unlock()
-	r := limiter.ReserveN(now, 1)
-	wait := r.DelayFrom(now)
-	if wait > 0 {
-		r.CancelAt(now)
-	}
-	return wait
-}
-
+// limitRate holds an organization to Config.RateLimit.
 func (s *Server) limitRate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if wait := s.limits.take(callOf(c).organization.ID, s.links.service.Now()); wait > 0 {
-			return &problem{kind: kindRateLimited, detail: "too many requests of this organization; wait for as long as Retry-After says", retryAfter: wait}
+			return rateLimited("too many requests of this organization; wait for as long as Retry-After says", wait)
 		}
 		return next(c)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -28,7 +29,17 @@ type Config struct {
 	Personas  string // PersonasLocal or PersonasAny
 	Bootstrap bool   // whether to put an organization, a persona and a key into an empty database
 
-	RateLimit         float64       // management requests a second for one organization, with bursts of as many; 0 is no limit
+	RateLimit         float64        // management requests a second for one organization, with bursts of as many; 0 is no limit
+	TrustedProxies    []netip.Prefix // whose X-Forwarded-For tells where a visitor comes from; nil is nobody's
+	OpenRate          float64        // opens a second from one address (IPv6: one /64); 0 is no limit
+	OpenBurst         int            // how many may come at once
+	LinkOpenRate      float64        // opens a second of one link; 0 is no limit. Above OpenRate no one address can use it up
+	LinkOpenBurst     int            // how many may come at once
+	UnknownTokenRate  float64        // tokens a second that no link has, from one address; 0 is no limit
+	UnknownTokenBurst int            // how many may come at once
+
+	VisitsRetention   time.Duration  // how long visits are remembered, at least a minute
+
 	ValidateResponses bool          // whether to hold our own responses to the contract too; costs about 20 us each
 	ShutdownTimeout   time.Duration // how long requests in flight may take to finish on a stop
 
@@ -40,11 +51,19 @@ type Config struct {
 // DefaultConfig returns the configuration for which nothing is said.
 func DefaultConfig() Config {
 	return Config{
-		Addr:            "127.0.0.1:8080",
-		Database:        "sqlite:sharelinks.db",
-		Personas:        PersonasLocal,
-		Bootstrap:       true,
-		ShutdownTimeout: 15 * time.Second,
+		Addr:      "127.0.0.1:8080",
+		Database:  "sqlite:sharelinks.db",
+		Personas:  PersonasLocal,
+		Bootstrap: true,
+		// An office behind one address feels none of these.
+		OpenRate:          30,
+		OpenBurst:         60,
+		LinkOpenRate:      100,
+		LinkOpenBurst:     200,
+		UnknownTokenRate:  1,
+		UnknownTokenBurst: 30,
+		VisitsRetention:   90 * 24 * time.Hour,
+		ShutdownTimeout:   15 * time.Second,
 	}
 }
 
@@ -78,8 +97,31 @@ func (c Config) Validate() error {
 	if c.Personas != PersonasLocal && c.Personas != PersonasAny {
 		add("Personas", "must be %s or %s, not %q", PersonasLocal, PersonasAny, c.Personas)
 	}
-	if !(c.RateLimit >= 0 && c.RateLimit <= 1e6) { // not NaN either
-		add("RateLimit", "must be from 0 (no limit) to 1000000 requests a second, not %v", c.RateLimit)
+	for _, p := range c.TrustedProxies {
+		if !p.IsValid() {
+			add("TrustedProxies", "must be networks, as 10.0.0.0/8, not %q", p)
+		}
+	}
+	for _, limit := range []struct {
+		field     string
+		perSecond float64
+		burst     int
+	}{
+		{"RateLimit", c.RateLimit, 1},
+		{"OpenRate", c.OpenRate, c.OpenBurst},
+		{"LinkOpenRate", c.LinkOpenRate, c.LinkOpenBurst},
+		{"UnknownTokenRate", c.UnknownTokenRate, c.UnknownTokenBurst},
+	} {
+		if !(limit.perSecond >= 0 && limit.perSecond <= 1e6) { // not NaN either
+			add(limit.field, "must be from 0 (no limit) to 1000000 a second, not %v", limit.perSecond)
+		}
+		if limit.burst < 1 && limit.perSecond != 0 {
+			add(strings.TrimSuffix(limit.field, "Rate")+"Burst", "must be at least 1, not %d", limit.burst)
+		}
+	}
+	// A use can be given back only while its visit is remembered.
+	if c.VisitsRetention < time.Minute {
+		add("VisitsRetention", "must be at least a minute, not %v", c.VisitsRetention)
 	}
 	if c.ShutdownTimeout <= 0 {
 		add("ShutdownTimeout", "must be above 0, not %v", c.ShutdownTimeout)

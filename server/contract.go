@@ -31,6 +31,7 @@ type contract struct {
 // operation is what the contract says of one operation.
 type operation struct {
 	id        string
+	public    bool // needs no API key
 	params    openapi3.Parameters
 	query     map[string]*openapi3.Parameter
 	body      *openapi3.Schema // nil when it takes none
@@ -74,7 +75,7 @@ func loadContract() (*contract, error) {
 	c := &contract{json: asJSON, operations: map[string]*operation{}}
 	for _, path := range doc.Paths.Map() {
 		for _, op := range path.Operations() {
-			o := &operation{id: op.OperationID, query: map[string]*openapi3.Parameter{}, responses: op.Responses}
+			o := &operation{id: op.OperationID, public: op.Security != nil && len(*op.Security) == 0, query: map[string]*openapi3.Parameter{}, responses: op.Responses}
 			for _, p := range slices.Concat(path.Parameters, op.Parameters) {
 				o.params = append(o.params, p)
 				if p.Value.In == openapi3.ParameterInQuery {

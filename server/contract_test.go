@@ -80,6 +80,28 @@ func TestDomainHasTheContractsDefaults(t *testing.T) {
 	}
 }
 
+// The domain's statuses and outcomes go over the wire as they are.
+func TestDomainHasTheContractsWords(t *testing.T) {
+	t.Parallel()
+	schemas := loadDocument(t).Components.Schemas
+	var statuses, outcomes []any
+	for _, s := range []sharelink.Status{sharelink.Active, sharelink.Expired, sharelink.Exhausted, sharelink.Disabled} {
+		statuses = append(statuses, string(s))
+	}
+	for _, o := range []sharelink.Outcome{
+		sharelink.Opened, sharelink.RefusedDisabled, sharelink.RefusedExpired, sharelink.RefusedUsedUp, sharelink.RefusedOrigin,
+		sharelink.UpstreamRefused, sharelink.UpstreamTimeout,
+	} {
+		outcomes = append(outcomes, string(o))
+	}
+	if diff := cmp.Diff(schemas["ShareLinkStatus"].Value.Enum, statuses); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(schemas["VisitOutcome"].Value.Enum, outcomes); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestEveryContractValueOfTypeHasAName(t *testing.T) {
 	t.Parallel()
 	for _, v := range loadDocument(t).Components.Schemas["ShareLinkType"].Value.Enum {

@@ -44,6 +44,8 @@ func FuzzRequest(f *testing.F) {
 	f.Add("/v1/share-links", "page=1&perPage=100&search=%00%ff&personaId=x", "Bearer x", "key")
 	f.Add("/v1/share-links/00000000-0000-0000-0000-000000000000", "", "bearer", "\x7f")
 	f.Add("/v1/share-links/%7Bx%7D/..//%2e%2e", "a=b;c", "", "")
+	f.Add("/v1/share/sh_%2e%2e%00%ff/sessions", "", "", "")
+	f.Add("/v1/share/../share-links", "x=1", "", "")
 	f.Add("/docs/../../etc/passwd", "?", "Basic x", strings.Repeat("k", 300))
 	f.Add("/problems/%00", "page=%", "Bearer", "ü")
 	ts := start(f, nil)

@@ -16,8 +16,6 @@ type links struct {
 	publicURL func() string // without a slash at its end
 }
 
-var _ api.StrictServerInterface = (*links)(nil)
-
 // CreateShareLink answers POST /v1/share-links.
 func (l *links) CreateShareLink(ctx context.Context, r api.CreateShareLinkRequestObject) (api.CreateShareLinkResponseObject, error) {
 	link, err := l.service.Create(ctx, callFrom(ctx).organization, draft(r.Body), value(r.Params.IdempotencyKey, ""))
@@ -47,7 +45,7 @@ func (l *links) ListShareLinks(ctx context.Context, r api.ListShareLinksRequestO
 	for i, link := range page.Links {
 		data[i] = l.personaShareLink(link)
 	}
-	return api.ListShareLinks200JSONResponse{Data: data, Meta: pageMeta(page, f)}, nil
+	return api.ListShareLinks200JSONResponse{Data: data, Meta: pageMeta(page.Total, f.Page, f.PerPage)}, nil
 }
 
 // GetShareLink answers GET /v1/share-links/{id}.
@@ -181,14 +179,14 @@ func (l *links) url(link sharelink.Link) string {
 	return l.publicURL() + "/frame/" + link.Token
 }
 
-func pageMeta(page sharelink.Page, f sharelink.Filter) api.PageMeta {
-	last := page.LastPage(f.PerPage)
-	meta := api.PageMeta{Total: page.Total, LastPage: last, CurrentPage: f.Page, PerPage: f.PerPage}
-	if f.Page > 1 {
-		meta.Prev = positive(f.Page - 1)
+func pageMeta(total, page, perPage int) api.PageMeta {
+	last := sharelink.LastPage(total, perPage)
+	meta := api.PageMeta{Total: total, LastPage: last, CurrentPage: page, PerPage: perPage}
+	if page > 1 {
+		meta.Prev = positive(page - 1)
 	}
-	if f.Page < last {
-		meta.Next = positive(f.Page + 1)
+	if page < last {
+		meta.Next = positive(page + 1)
 	}
 	return meta
 }

@@ -71,6 +71,7 @@ func start(t testing.TB, wrap func(backend) backend, changes ...func(*Config)) *
 	config.PublicURL = "http://links.test"
 	config.Logger = slog.New(slog.NewJSONHandler(ts.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	config.Now = ts.now
+	config.OpenRate, config.LinkOpenRate, config.UnknownTokenRate = 0, 0, 0 // tests of them set them: the clock stands still
 	for _, change := range changes {
 		change(&config)
 	}
@@ -171,6 +172,28 @@ func (ts *testServer) create(members string, headers ...string) map[string]any {
 	return ts.send("POST", "/v1/share-links", body+"}", headers...).want(201).object()
 }
 
+// token makes a link as create does and returns its token.
+func (ts *testServer) token(members ...string) string {
+	ts.t.Helper()
+	return ts.create(strings.Join(members, ","))["token"].(string)
+}
+
+// uses is how often the link with this token was opened.
+func (ts *testServer) uses(token string) int {
+	ts.t.Helper()
+	found := ts.send("GET", "/v1/share-links?search="+token, "").want(200).object()["data"].([]any)
+	if len(found) != 1 {
+		ts.t.Fatalf("%d links have the token", len(found))
+	}
+	return int(found[0].(map[string]any)["usageCount"].(float64))
+}
+
+// open opens a link as a program does that sends no Origin, unless the headers say otherwise.
+func (ts *testServer) open(token string, headers ...string) answer {
+	ts.t.Helper()
+	return ts.send("POST", "/v1/share/"+token+"/sessions", "", append([]string{"Authorization: "}, headers...)...)
+}
+
 // want fails the test unless the answer has this status.
 func (a answer) want(status int) answer {
 	a.t.Helper()
@@ -256,6 +279,14 @@ func (f failing) UpdateLink(context.Context, uuid.UUID, uuid.UUID, sharelink.Cha
 
 func (f failing) DeleteLink(context.Context, uuid.UUID, uuid.UUID) (sharelink.Link, error) {
 	return sharelink.Link{}, f.fail()
+}
+
+func (f failing) LinkByToken(context.Context, string) (sharelink.Link, error) {
+	return sharelink.Link{}, f.fail()
+}
+
+func (f failing) Visits(context.Context, uuid.UUID, uuid.UUID, int, int) (sharelink.VisitPage, error) {
+	return sharelink.VisitPage{}, f.fail()
 }
 
 func (f failing) Ping(context.Context) error { return f.fail() }

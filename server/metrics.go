@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
 // metrics are what /metrics shows. Labels have few values, whatever is asked for: never a path, an id or a token.
@@ -18,6 +20,7 @@ type metrics struct {
 	latency  *prometheus.HistogramVec
 	store    *prometheus.HistogramVec
 	batch    prometheus.Histogram
+	opens    *prometheus.CounterVec
 }
 
 func newMetrics(version string) *metrics {
@@ -33,6 +36,9 @@ func newMetrics(version string) *metrics {
 		store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "sharelinks_store_duration_seconds", Help: "Time that the store took, waiting for its turn included, by what it was asked.", Buckets: fast,
 		}, []string{"operation"}),
+		opens: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sharelinks_opens_total", Help: "Tries to open a link that exists, by what became of them.",
+		}, []string{"outcome"}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "sharelinks_store_batch_writes", Help: "Writes that one durable commit carried (SQLite).", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
 		}),
@@ -42,7 +48,7 @@ func newMetrics(version string) *metrics {
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.latency, m.store, m.batch, build,
+	m.registry.MustRegister(m.requests, m.latency, m.store, m.batch, m.opens, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -61,3 +67,5 @@ func (m *metrics) stored(operation string, elapsed time.Duration) {
 }
 
 func (m *metrics) batched(writes int) { m.batch.Observe(float64(writes)) }
+
+func (m *metrics) opened(outcome sharelink.Outcome) { m.opens.WithLabelValues(string(outcome)).Inc() }

@@ -24,7 +24,9 @@ type call struct {
 	id           string
 	operation    string // the contract's operationId, "" outside the contract
 	organization sharelink.Organization
-	err          error // what was answered with a problem
+	link         sharelink.Link    // the one that a visitor's token leads to
+	visitor      sharelink.Visitor // whose call it is, where a token is the credential
+	err          error             // what was answered with a problem
 	body         requestBody
 }
 
@@ -110,6 +112,9 @@ func (s *Server) log(c echo.Context, k *call, status int, elapsed time.Duration)
 	)
 	if k.organization.Name != "" {
 		attrs = append(attrs, slog.String("organization", k.organization.Name))
+	}
+	if k.link.Token != "" {
+		attrs = append(attrs, slog.String("share_link", k.link.ID.String()))
 	}
 	if k.err != nil {
 		attrs = append(attrs, slog.String("error", redact.Secrets(k.err.Error())))

@@ -33,6 +33,7 @@ func (s *Server) servePages(e *echo.Echo) error {
 	page(e, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	page(e, "/readyz", s.ready)
 	page(e, "/metrics", echo.WrapHandler(s.metrics.handler()))
+	page(e, "/.well-known/jwks.json", s.keySet)
 	docs := s.docs()
 	page(e, "/docs", docs)
 	page(e, "/docs/*", docs)
@@ -41,6 +42,14 @@ func (s *Server) servePages(e *echo.Echo) error {
 
 func blob(contentType string, body []byte) echo.HandlerFunc {
 	return func(c echo.Context) error { return c.Blob(http.StatusOK, contentType, body) }
+}
+
+// keySet shows the key that sessions are signed with. Anybody may read it, a page of another site too.
+func (s *Server) keySet(c echo.Context) error {
+	header := c.Response().Header()
+	header.Set("Access-Control-Allow-Origin", "*")
+	header.Set("Cache-Control", "public, max-age=300")
+	return c.Blob(http.StatusOK, "application/jwk-set+json", s.signer.KeySet())
 }
 
 // ready asks the store. A server that is stopping is no longer ready, so that a balancer stops sending.
@@ -91,7 +100,12 @@ func (s *Server) serveProblems(e *echo.Echo) error {
 	if err != nil {
 		return err
 	}
+	served := map[string]bool{}
 	for _, k := range problemKinds {
+		if served[k.code] { // a code with two statuses has one page
+			continue
+		}
+		served[k.code] = true
 		var b bytes.Buffer
 		if err := tmpl.Execute(&b, map[string]any{
 			"Code": k.code, "Status": k.status, "StatusText": http.StatusText(k.status),

@@ -74,6 +74,45 @@ var (
 		"There were too many requests in a short time.",
 		"Wait for as many seconds as the header Retry-After says, then try again.",
 	}
+	kindLinkNotFound = problemKind{
+		"share-link-not-found", http.StatusNotFound, "No such share link",
+		"No share link has this token, or no more.",
+		"Check that the link was copied whole. Ask whoever sent it for another.",
+	}
+	kindLinkDisabled = problemKind{
+		"share-link-disabled", http.StatusGone, "Share link disabled",
+		"Whoever made the share link has switched it off.",
+		"Ask them. The link works again once it is enabled.",
+	}
+	kindLinkExpired = problemKind{
+		"share-link-expired", http.StatusGone, "Share link expired",
+		"The share link's time is over.",
+		"Ask whoever sent it for another, or for more time: expiresInHours of an update counts from then.",
+	}
+	kindLinkExhausted = problemKind{
+		"share-link-exhausted", http.StatusGone, "Share link used up",
+		"The share link was opened as often as it can be.",
+		"Ask whoever sent it for another, or for a higher usageLimit.",
+	}
+	kindOriginNotAllowed = problemKind{
+		"origin-not-allowed", http.StatusForbidden, "Origin not allowed",
+		"A browser named a site, in the header Origin, that may not open this share link.",
+		"Whoever made the link can add the site to its allowedOrigins, as https://www.example.com, or set allowAllOrigins. Only the latter lets in a page without an origin (null), such as one in a sandboxed frame or a local file.",
+	}
+	// The upstream that makes sessions says no, or not now: one code, two statuses.
+	kindPersonaRefused = problemKind{
+		"persona-unavailable", http.StatusBadGateway, "Persona unavailable",
+		"The service that the persona lives in made no session. The visit was not counted.",
+		"Wait for as many seconds as the header Retry-After says, then try again. If it goes on, the server's log has the reason under the request id in the member instance.",
+	}
+	kindPersonaUnavailable = problemKind{
+		"persona-unavailable", http.StatusServiceUnavailable, kindPersonaRefused.title, kindPersonaRefused.meaning, kindPersonaRefused.remedy,
+	}
+	kindPersonaTimeout = problemKind{
+		"persona-timeout", http.StatusGatewayTimeout, "Persona timeout",
+		"The service that the persona lives in did not answer in time, or not as it should. Nobody knows whether it made a session, so the visit may have been counted.",
+		"Try again in a while.",
+	}
 	kindInternal = problemKind{
 		"internal", http.StatusInternalServerError, "Internal error",
 		"The server failed in a way that was not foreseen.",
@@ -88,7 +127,8 @@ var (
 
 var problemKinds = []problemKind{
 	kindInvalidRequest, kindUnauthorized, kindForbidden, kindNotFound, kindMethodNotAllowed, kindBodyTooLarge,
-	kindUnsupportedMediaType, kindKeyReused, kindRateLimited, kindInternal, kindUnavailable,
+	kindUnsupportedMediaType, kindKeyReused, kindRateLimited, kindInternal, kindUnavailable, kindLinkNotFound, kindLinkDisabled,
+	kindLinkExpired, kindLinkExhausted, kindOriginNotAllowed, kindPersonaRefused, kindPersonaUnavailable, kindPersonaTimeout,
 }
 
 var kindOfCode = map[sharelink.Code]problemKind{
@@ -98,6 +138,15 @@ var kindOfCode = map[sharelink.Code]problemKind{
 	sharelink.NotFound:     kindNotFound,
 	sharelink.KeyReused:    kindKeyReused,
 	sharelink.Unavailable:  kindUnavailable,
+
+	sharelink.LinkNotFound:       kindLinkNotFound,
+	sharelink.LinkDisabled:       kindLinkDisabled,
+	sharelink.LinkExpired:        kindLinkExpired,
+	sharelink.LinkExhausted:      kindLinkExhausted,
+	sharelink.OriginNotAllowed:   kindOriginNotAllowed,
+	sharelink.PersonaRefused:     kindPersonaRefused,
+	sharelink.PersonaUnavailable: kindPersonaUnavailable,
+	sharelink.PersonaTimeout:     kindPersonaTimeout,
 }
 
 // problem is an error that says all that the caller is told.
@@ -209,7 +258,7 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	switch p.kind.status {
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", "Bearer")
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusBadGateway:
 		header.Set("Retry-After", strconv.Itoa(retrySeconds(p.retryAfter)))
 	}
 	var body bytes.Buffer

@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,13 +22,13 @@ func TestConfigFaultsComeTogetherAndShowNoSecret(t *testing.T) {
 	t.Parallel()
 	config := Config{
 		Addr: "nowhere", Database: "postgres://user:hunter2@host:port/db", PublicURL: "ftp://x", APIKey: "hunter2 hunter2",
-		Personas: "some", RateLimit: -1,
+		Personas: "some", RateLimit: -1, OpenRate: math.NaN(), LinkOpenRate: 1, TrustedProxies: make([]netip.Prefix, 1),
 	}
 	err := config.Validate()
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"Addr: must be HOST:PORT", "Database: ", "PublicURL: must be", "APIKey: must be", "Personas: must be local or any", "RateLimit: must be", "ShutdownTimeout: must be"} {
+	for _, want := range []string{"Addr: must be HOST:PORT", "Database: ", "PublicURL: must be", "APIKey: must be", "Personas: must be local or any", "RateLimit: must be", "LinkOpenBurst: must be", "OpenRate: must be", "TrustedProxies: must be", "VisitsRetention: must be", "ShutdownTimeout: must be"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in:\n%v", want, err)
 		}
@@ -212,7 +214,7 @@ func TestFirstStart(t *testing.T) {
 	}
 }
 
-// Idempotency keys past their time are swept when the server starts.
+// Idempotency keys and visits past their time are swept when the server starts, the ones also when the others fail.
 func TestRunSweeps(t *testing.T) {
 	t.Parallel()
 	config := testConfig(t)
@@ -220,17 +222,20 @@ func TestRunSweeps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	swept := make(chan time.Time, 1)
+	keys, visits := make(chan time.Time, 1), make(chan time.Time, 1)
 	config.Now = func() time.Time { return day }
-	s, err := newServer(t.Context(), config, sweeping{db, swept}, newMetrics("test"))
+	s, err := newServer(t.Context(), config, sweeping{db, keys, visits}, newMetrics("test"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx, nil) }()
-	if before := <-swept; !before.Equal(day.Add(-24 * time.Hour)) {
-		t.Errorf("swept what is older than %v", before)
+	if before := <-keys; !before.Equal(day.Add(-24 * time.Hour)) {
+		t.Errorf("swept keys older than %v", before)
+	}
+	if before := <-visits; !before.Equal(day.Add(-90 * 24 * time.Hour)) {
+		t.Errorf("swept visits older than %v", before)
 	}
 	stop()
 	if err := <-done; err != nil {
@@ -240,12 +245,17 @@ func TestRunSweeps(t *testing.T) {
 
 type sweeping struct {
 	backend
-	swept chan time.Time
+	keys, visits chan time.Time
 }
 
 func (s sweeping) ForgetKeys(_ context.Context, before time.Time) (int, error) {
-	s.swept <- before
+	s.keys <- before
 	return 0, errors.New("not today")
+}
+
+func (s sweeping) ForgetVisits(_ context.Context, before time.Time) (int, error) {
+	s.visits <- before
+	return 0, nil
 }
 
 // slowLinks is a store that waits before it looks a link up.

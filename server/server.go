@@ -13,9 +13,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/session"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
 )
@@ -28,14 +30,17 @@ type Server struct {
 	metrics       *metrics
 	accounts      *sharelink.Accounts
 	links         *links
-	limits        *rateLimits
+	visits        *visits
+	signer        *session.Signer
+	limits        *buckets[uuid.UUID]
+	guards        *guards
 	configuredKey sharelink.Hash
 	firstStart    bool
 	firstKey      string
 	ping          func(context.Context) error
 	closeStore    func() error
 	handler       *echo.Echo
-	public        atomic.Pointer[string]
+	public        atomic.Pointer[publicURL]
 	stopping      atomic.Bool
 }
 
@@ -43,6 +48,8 @@ type Server struct {
 type backend interface {
 	sharelink.Store
 	sharelink.AccountStore
+	sharelink.VisitStore
+	sharelink.SigningKeyStore
 	Ping(context.Context) error
 	Close() error
 }
@@ -80,7 +87,8 @@ func newServer(ctx context.Context, config Config, db backend, m *metrics) (*Ser
 		contract:      c,
 		metrics:       m,
 		accounts:      sharelink.NewAccounts(db),
-		limits:        newRateLimits(config.RateLimit),
+		limits:        newBuckets[uuid.UUID](config.RateLimit, int(config.RateLimit)),
+		guards:        newGuards(config),
 		configuredKey: sharelink.HashSecret(config.APIKey),
 		ping:          db.Ping,
 		closeStore:    db.Close,
@@ -93,14 +101,17 @@ func newServer(ctx context.Context, config Config, db backend, m *metrics) (*Ser
 		personas = sharelink.AnyPersona{Store: db}
 	}
 	s.links = &links{service: sharelink.NewService(db, personas), publicURL: s.publicURL}
-	if config.Now != nil {
-		s.links.service.Now, s.accounts.Now = config.Now, config.Now
-	}
 	s.setPublicURL("http://" + config.Addr)
 	if config.PublicURL != "" {
 		s.setPublicURL(config.PublicURL)
 	}
+	if config.Now != nil {
+		s.links.service.Now, s.accounts.Now = config.Now, config.Now
+	}
 	if err := s.bootstrap(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openVisits(ctx, db); err != nil {
 		return nil, err
 	}
 	if s.handler, err = s.newHandler(); err != nil {
@@ -127,6 +138,26 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	return err
 }
 
+// openVisits makes what visitors need.
+func (s *Server) openVisits(ctx context.Context, db backend) (err error) {
+	now := s.links.service.Now
+	if s.signer, err = session.NewSigner(ctx, db, now(), s.publicURL); err != nil {
+		return err
+	}
+	opening := sharelink.NewOpening(db, s.signer)
+	opening.Now, opening.Observe = now, s.metrics.opened
+	s.visits = &visits{opening: opening}
+	return nil
+}
+
+// operations answer every operation of the contract.
+type operations struct {
+	*links
+	*visits
+}
+
+var _ api.StrictServerInterface = operations{}
+
 func (s *Server) newHandler() (*echo.Echo, error) {
 	e := echo.New()
 	e.HTTPErrorHandler = s.writeProblem
@@ -138,15 +169,27 @@ func (s *Server) newHandler() (*echo.Echo, error) {
 	}
 	perOperation := map[string][]echo.MiddlewareFunc{}
 	for id, op := range s.contract.operations {
-		chain := []echo.MiddlewareFunc{named(id), s.authenticate}
-		if s.config.RateLimit > 0 {
-			chain = append(chain, s.limitRate)
+		chain := []echo.MiddlewareFunc{named(id)}
+		switch {
+		case op.public:
+			chain = append(chain, s.admitVisitor)
+			if id == openOperation {
+				chain = append(chain, s.limitOpens)
+			}
+		case s.config.RateLimit > 0:
+			chain = append(chain, s.authenticate, s.limitRate)
+		default:
+			chain = append(chain, s.authenticate)
 		}
 		perOperation[id] = append(chain, op.middleware)
 	}
-	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(s.links, nil), api.RegisterHandlersOptions{OperationMiddlewares: perOperation})
+	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(operations{s.links, s.visits}, nil), api.RegisterHandlersOptions{OperationMiddlewares: perOperation})
+	s.answerPreflights(e)
 	return e, s.servePages(e)
 }
+
+// openOperation is the one operation that spends a use.
+const openOperation = "openShareLink"
 
 // noStore is shared by all responses, which only read it.
 var noStore = []string{"no-store"}
@@ -213,11 +256,19 @@ func (s *Server) FirstStart() (key string, first bool) { return s.firstKey, s.fi
 // PublicURL returns where people reach the server, without a slash at its end. It is known for sure once Run is ready.
 func (s *Server) PublicURL() string { return s.publicURL() }
 
-func (s *Server) publicURL() string { return *s.public.Load() }
+// publicURL is where people reach the server, and the origin of its pages.
+type publicURL struct{ url, origin string }
+
+func (s *Server) publicURL() string { return s.public.Load().url }
+
+// ownOrigin is the origin of the server's pages, in canonical form.
+func (s *Server) ownOrigin() string { return s.public.Load().origin }
 
 func (s *Server) setPublicURL(u string) {
 	u = strings.TrimRight(u, "/")
-	s.public.Store(&u)
+	// Until a free port is chosen there may be no origin, and no page that could have one.
+	origin, _ := sharelink.ParseOrigin(strings.TrimSuffix(u, pathOf(u)))
+	s.public.Store(&publicURL{url: u, origin: origin})
 }
 
 // Close lets go of the database. Only for a server that is not Run.
@@ -283,7 +334,8 @@ func (s *Server) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {
-		if err := s.links.service.Sweep(ctx); err != nil && ctx.Err() == nil {
+		err := errors.Join(s.links.service.Sweep(ctx), s.visits.opening.Sweep(ctx, s.config.VisitsRetention))
+		if err != nil && ctx.Err() == nil {
 			s.logger.Warn("sweep failed; it is tried again in an hour", "error", err)
 		}
 		select {

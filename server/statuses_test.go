@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,14 +17,26 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// everyOperation is one good request for each operation, on a link with the id of the persona.
-var everyOperation = []struct{ method, path, body string }{
+// request is one good request.
+type request struct{ method, path, body string }
+
+// managing is one good request for each operation that needs a key, on a link with the id of the persona.
+var managing = []request{
 	{"GET", "/v1/share-links", ""},
 	{"POST", "/v1/share-links", `{"personaId":"` + cara + `"}`},
 	{"GET", "/v1/share-links/" + cara, ""},
 	{"PUT", "/v1/share-links/" + cara, `{}`},
+	{"GET", "/v1/share-links/" + cara + "/visits", ""},
 	{"DELETE", "/v1/share-links/" + cara, ""},
 }
+
+// visiting is one good request for each operation of visitors.
+func visiting(token string) []request {
+	return []request{{"GET", "/v1/share/" + token, ""}, {"POST", "/v1/share/" + token + "/sessions", ""}}
+}
+
+// noToken is a token that no link has.
+const noToken = "sh_2kL9pQxYzR4vN8mBwHfJc"
 
 // wantProblem checks the members that every problem has.
 func (a answer) wantProblem(code string, status int) answer {
@@ -47,7 +60,7 @@ func (a answer) wantProblem(code string, status int) answer {
 func TestUnauthorizedEverywhere(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
-	for _, o := range everyOperation {
+	for _, o := range managing {
 		ts.send(o.method, o.path, o.body, "Authorization: ").wantProblem("unauthorized", 401)
 	}
 }
@@ -60,7 +73,7 @@ func TestBodyTooLarge(t *testing.T) {
 		return body + strings.Repeat(" ", size-len(body))
 	}
 	ts.send("POST", "/v1/share-links", fill(maxBody)).want(201)
-	for _, o := range everyOperation {
+	for _, o := range slices.Concat(managing, visiting(ts.token())) {
 		ts.send(o.method, o.path, fill(maxBody+1)).wantProblem("body-too-large", 413)
 		// The same without a Content-Length that gives it away.
 		r, err := http.NewRequestWithContext(t.Context(), o.method, ts.http.URL+o.path, io.NopCloser(strings.NewReader(fill(maxBody+1))))
@@ -78,7 +91,7 @@ func TestBodyTooLarge(t *testing.T) {
 func TestInvalidRequestsAreProblems(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
-	for _, o := range everyOperation {
+	for _, o := range slices.Concat(managing, visiting(ts.token())) {
 		ts.send(o.method, o.path+"?nonsense=1", o.body).wantProblem("invalid-request", 400).wantFault("nonsense", "unknown")
 	}
 }
@@ -88,7 +101,7 @@ func TestUnavailableStore(t *testing.T) {
 	ts := start(t, func(b backend) backend {
 		return failing{b, &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store is not available", RetryAfter: 1500 * time.Millisecond, Err: errors.New("dial /secret/place")}}
 	})
-	for _, o := range everyOperation {
+	for _, o := range slices.Concat(managing, visiting(noToken)) {
 		a := ts.send(o.method, o.path, o.body).wantProblem("unavailable", 503)
 		if ra := a.header.Get("Retry-After"); ra != "2" {
 			t.Errorf("Retry-After %q", ra)
@@ -110,7 +123,7 @@ func TestFailuresAreInternalOutsideAndWholeInTheLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ts := start(t, func(b backend) backend { return failing{b, err} })
-			for i, o := range everyOperation {
+			for i, o := range slices.Concat(managing, visiting(noToken)) {
 				id := fmt.Sprintf("failure-%d", i)
 				a := ts.send(o.method, o.path, o.body, "X-Request-Id: "+id).wantProblem("internal", 500)
 				if strings.Contains(string(a.body), "gone") || strings.Contains(string(a.body), "head") {
@@ -141,19 +154,19 @@ func logLine(t *testing.T, ts *testServer, id string) string {
 
 func TestRateLimitOfAnOrganization(t *testing.T) {
 	t.Parallel()
-	ts := start(t, nil, func(c *Config) { c.RateLimit = 5 })
-	for _, o := range everyOperation { // the bucket holds as many as one second brings
+	ts := start(t, nil, func(c *Config) { c.RateLimit = 6 })
+	for _, o := range managing { // the bucket holds as many as one second brings
 		if a := ts.send(o.method, o.path, o.body); a.status == 429 {
 			t.Fatalf("too soon: %s", a.body)
 		}
 	}
-	for _, o := range everyOperation {
+	for _, o := range managing {
 		a := ts.send(o.method, o.path, o.body).wantProblem("rate-limited", 429)
 		if ra := a.header.Get("Retry-After"); ra != "1" {
 			t.Errorf("Retry-After %q", ra)
 		}
 	}
-	ts.advance(200 * time.Millisecond)
+	ts.advance(time.Second / 6)
 	ts.send("GET", "/v1/share-links", "").want(200)
 	ts.send("GET", "/v1/share-links", "").want(429)
 	ts.send("GET", "/healthz", "").want(200)

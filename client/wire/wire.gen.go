@@ -42,6 +42,30 @@ func (e FaultIn) Valid() bool {
 	}
 }
 
+// Defines values for ShareLinkStatus.
+const (
+	ShareLinkStatusActive    ShareLinkStatus = "ACTIVE"
+	ShareLinkStatusDisabled  ShareLinkStatus = "DISABLED"
+	ShareLinkStatusExhausted ShareLinkStatus = "EXHAUSTED"
+	ShareLinkStatusExpired   ShareLinkStatus = "EXPIRED"
+)
+
+// Valid indicates whether the value is a known member of the ShareLinkStatus enum.
+func (e ShareLinkStatus) Valid() bool {
+	switch e {
+	case ShareLinkStatusActive:
+		return true
+	case ShareLinkStatusDisabled:
+		return true
+	case ShareLinkStatusExhausted:
+		return true
+	case ShareLinkStatusExpired:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ShareLinkType.
 const (
 	ShareLinkTypeLink        ShareLinkType = "LINK"
@@ -57,6 +81,39 @@ func (e ShareLinkType) Valid() bool {
 	case ShareLinkTypeOrbEmbed:
 		return true
 	case ShareLinkTypePlayerEmbed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VisitOutcome.
+const (
+	VisitOutcomeDisabled        VisitOutcome = "DISABLED"
+	VisitOutcomeExhausted       VisitOutcome = "EXHAUSTED"
+	VisitOutcomeExpired         VisitOutcome = "EXPIRED"
+	VisitOutcomeOpened          VisitOutcome = "OPENED"
+	VisitOutcomeOriginRefused   VisitOutcome = "ORIGIN_REFUSED"
+	VisitOutcomeUpstreamRefused VisitOutcome = "UPSTREAM_REFUSED"
+	VisitOutcomeUpstreamTimeout VisitOutcome = "UPSTREAM_TIMEOUT"
+)
+
+// Valid indicates whether the value is a known member of the VisitOutcome enum.
+func (e VisitOutcome) Valid() bool {
+	switch e {
+	case VisitOutcomeDisabled:
+		return true
+	case VisitOutcomeExhausted:
+		return true
+	case VisitOutcomeExpired:
+		return true
+	case VisitOutcomeOpened:
+		return true
+	case VisitOutcomeOriginRefused:
+		return true
+	case VisitOutcomeUpstreamRefused:
+		return true
+	case VisitOutcomeUpstreamTimeout:
 		return true
 	default:
 		return false
@@ -278,10 +335,62 @@ type ShareLinkPage struct {
 	AdditionalProperties map[string]json.RawMessage `json:"-"`
 }
 
+// ShareLinkStatus Whether a link can be opened, and if not, why. When several reasons hold the first of DISABLED, EXPIRED and EXHAUSTED
+// is told.
+//
+// Example: ACTIVE
+type ShareLinkStatus string
+
 // ShareLinkType Kind of share link. A direct URL, a player embed, or an orb embed.
 //
 // Example: LINK
 type ShareLinkType string
+
+// SharePreview What a visitor may know of a link before opening it.
+//
+// Example: {"expiresAt":"2026-04-27T10:00:00.000Z","personaName":"Cara","removeWatermark":false,"status":"ACTIVE","type":"LINK"}
+type SharePreview struct {
+	// Type Kind of share link. A direct URL, a player embed, or an orb embed.
+	//
+	// Example: LINK
+	Type ShareLinkType `json:"type"`
+
+	// Status Whether a link can be opened, and if not, why. When several reasons hold the first of DISABLED, EXPIRED and EXHAUSTED
+	// is told.
+	//
+	//
+	// Example: ACTIVE
+	Status ShareLinkStatus `json:"status"`
+
+	// PersonaName The persona's name when the link was created.
+	PersonaName string `json:"personaName"`
+
+	// RemoveWatermark Whether the persona renders without the watermark.
+	RemoveWatermark bool `json:"removeWatermark"`
+
+	// ExpiresAt From this instant on the link no longer works. Null, it never expires.
+	ExpiresAt            *time.Time                 `json:"expiresAt"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
+}
+
+// ShareSession The right to talk to the persona for a while.
+//
+// Example: {"expiresAt":"2026-04-20T11:00:00.000Z","personaId":"00000000-0000-0000-0000-000000000000","personaName":"Cara","sessionToken":"eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl"}
+type ShareSession struct {
+	// SessionToken The credential: Anam's own where the server has an account there, else a JWT (EdDSA) that anybody can check
+	// with the key at `/.well-known/jwks.json`.
+	SessionToken string `json:"sessionToken"`
+
+	// ExpiresAt When the session ends. Neither a change nor a deletion of the link ends it before.
+	ExpiresAt time.Time `json:"expiresAt"`
+
+	// PersonaID The persona to talk to.
+	PersonaID string `json:"personaId"`
+
+	// PersonaName The persona's name when the link was created.
+	PersonaName          string                     `json:"personaName"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
+}
 
 // UpdateShareLinkRequest The fields to change. A field that is absent stays as it is.
 //
@@ -314,6 +423,54 @@ type UpdateShareLinkRequest struct {
 	IsPrimary nullable.Nullable[bool] `json:"isPrimary,omitempty"`
 }
 
+// Visit One try to open a share link.
+//
+// Example: {"address":"192.0.2.0/24","at":"2026-04-20T10:00:00.000Z","client":"Firefox","id":"019daa55-2500-73e6-bede-75f926d0d51e","origin":"https://www.example.com","outcome":"OPENED"}
+type Visit struct {
+	// ID Names the visit. Also the `jti` of a session that the server signed for it.
+	ID string `json:"id"`
+
+	// At When it was.
+	At time.Time `json:"at"`
+
+	// Outcome What became of a try to open a link. OPENED and UPSTREAM_TIMEOUT spent a use, the others did not. UPSTREAM_TIMEOUT: no session
+	// came back, and nobody knows whether one was made. UPSTREAM_REFUSED: none was made, and the use was given back.
+	//
+	//
+	// Example: OPENED
+	Outcome VisitOutcome `json:"outcome"`
+
+	// Origin The origin that the browser named, in canonical form; `null` as a text where the browser said so, and `invalid` for what is no origin.
+	// Null, the call named none.
+	Origin *string `json:"origin"`
+
+	// Client The family of browsers, as `Firefox`, `bot` or `other`. Null, the call did not say.
+	Client *string `json:"client"`
+
+	// Address The network that the visitor was in, /24 of IPv4 and /48 of IPv6. More is not kept. Null, not known.
+	Address              *string                    `json:"address"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
+}
+
+// VisitOutcome What became of a try to open a link. OPENED and UPSTREAM_TIMEOUT spent a use, the others did not. UPSTREAM_TIMEOUT: no session
+// came back, and nobody knows whether one was made. UPSTREAM_REFUSED: none was made, and the use was given back.
+//
+// Example: OPENED
+type VisitOutcome string
+
+// VisitPage One page of a list of visits.
+//
+// Example: {"data":[{"address":"192.0.2.0/24","at":"2026-04-20T10:00:00.000Z","client":"Firefox","id":"019daa55-2500-73e6-bede-75f926d0d51e","origin":null,"outcome":"OPENED"}],"meta":{"currentPage":1,"lastPage":1,"next":null,"perPage":20,"prev":null,"total":1}}
+type VisitPage struct {
+	Data []Visit `json:"data"`
+
+	// Meta Where a page stands in its list.
+	//
+	// Example: {"currentPage":2,"lastPage":3,"next":3,"perPage":20,"prev":1,"total":41}
+	Meta                 PageMeta                   `json:"meta"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
+}
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -331,6 +488,9 @@ type Search = string
 
 // ShareLinkID defines model for ShareLinkId.
 type ShareLinkID = string
+
+// ShareToken defines model for ShareToken.
+type ShareToken = string
 
 // BodyTooLarge An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type BodyTooLarge = Problem
@@ -350,8 +510,26 @@ type InvalidRequest = Problem
 // NotFound An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type NotFound = Problem
 
+// OriginNotAllowed An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type OriginNotAllowed = Problem
+
+// PersonaRefused An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type PersonaRefused = Problem
+
+// PersonaTimeout An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type PersonaTimeout = Problem
+
+// PersonaUnavailable An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type PersonaUnavailable = Problem
+
 // RateLimited An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type RateLimited = Problem
+
+// ShareLinkGone An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type ShareLinkGone = Problem
+
+// ShareLinkNotFound An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type ShareLinkNotFound = Problem
 
 // Unauthorized An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type Unauthorized = Problem
@@ -383,6 +561,15 @@ type CreateShareLinkParams struct {
 	// IdempotencyKey Makes the create safe to repeat. The first create under a key is remembered for 24 hours: a repeat that asks for the
 	// same answers the first link again, byte for byte, and one that asks for something else is refused. One key, one organization.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListShareLinkVisitsParams defines parameters for ListShareLinkVisits.
+type ListShareLinkVisitsParams struct {
+	// Page Page number for pagination, from 1.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage Number of items per page.
+	PerPage *PerPage `form:"perPage,omitempty" json:"perPage,omitempty"`
 }
 
 // CreateShareLinkJSONRequestBody defines body for CreateShareLink for application/json ContentType.
@@ -1090,6 +1277,441 @@ func (a ShareLinkPage) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// Getter for additional properties for SharePreview. Returns the specified
+// element and whether it was found
+func (a SharePreview) Get(fieldName string) (value json.RawMessage, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for SharePreview
+func (a *SharePreview) Set(fieldName string, value json.RawMessage) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for SharePreview to handle AdditionalProperties
+func (a *SharePreview) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["type"]; found {
+		err = json.Unmarshal(raw, &a.Type)
+		if err != nil {
+			return fmt.Errorf("error reading 'type': %w", err)
+		}
+		delete(object, "type")
+	}
+
+	if raw, found := object["status"]; found {
+		err = json.Unmarshal(raw, &a.Status)
+		if err != nil {
+			return fmt.Errorf("error reading 'status': %w", err)
+		}
+		delete(object, "status")
+	}
+
+	if raw, found := object["personaName"]; found {
+		err = json.Unmarshal(raw, &a.PersonaName)
+		if err != nil {
+			return fmt.Errorf("error reading 'personaName': %w", err)
+		}
+		delete(object, "personaName")
+	}
+
+	if raw, found := object["removeWatermark"]; found {
+		err = json.Unmarshal(raw, &a.RemoveWatermark)
+		if err != nil {
+			return fmt.Errorf("error reading 'removeWatermark': %w", err)
+		}
+		delete(object, "removeWatermark")
+	}
+
+	if raw, found := object["expiresAt"]; found {
+		err = json.Unmarshal(raw, &a.ExpiresAt)
+		if err != nil {
+			return fmt.Errorf("error reading 'expiresAt': %w", err)
+		}
+		delete(object, "expiresAt")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+		for fieldName, fieldBuf := range object {
+			var fieldVal json.RawMessage
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for SharePreview to handle AdditionalProperties
+func (a SharePreview) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["type"], err = json.Marshal(a.Type)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'type': %w", err)
+	}
+
+	object["status"], err = json.Marshal(a.Status)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'status': %w", err)
+	}
+
+	object["personaName"], err = json.Marshal(a.PersonaName)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'personaName': %w", err)
+	}
+
+	object["removeWatermark"], err = json.Marshal(a.RemoveWatermark)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'removeWatermark': %w", err)
+	}
+
+	object["expiresAt"], err = json.Marshal(a.ExpiresAt)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'expiresAt': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for ShareSession. Returns the specified
+// element and whether it was found
+func (a ShareSession) Get(fieldName string) (value json.RawMessage, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ShareSession
+func (a *ShareSession) Set(fieldName string, value json.RawMessage) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ShareSession to handle AdditionalProperties
+func (a *ShareSession) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["sessionToken"]; found {
+		err = json.Unmarshal(raw, &a.SessionToken)
+		if err != nil {
+			return fmt.Errorf("error reading 'sessionToken': %w", err)
+		}
+		delete(object, "sessionToken")
+	}
+
+	if raw, found := object["expiresAt"]; found {
+		err = json.Unmarshal(raw, &a.ExpiresAt)
+		if err != nil {
+			return fmt.Errorf("error reading 'expiresAt': %w", err)
+		}
+		delete(object, "expiresAt")
+	}
+
+	if raw, found := object["personaId"]; found {
+		err = json.Unmarshal(raw, &a.PersonaID)
+		if err != nil {
+			return fmt.Errorf("error reading 'personaId': %w", err)
+		}
+		delete(object, "personaId")
+	}
+
+	if raw, found := object["personaName"]; found {
+		err = json.Unmarshal(raw, &a.PersonaName)
+		if err != nil {
+			return fmt.Errorf("error reading 'personaName': %w", err)
+		}
+		delete(object, "personaName")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+		for fieldName, fieldBuf := range object {
+			var fieldVal json.RawMessage
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ShareSession to handle AdditionalProperties
+func (a ShareSession) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["sessionToken"], err = json.Marshal(a.SessionToken)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'sessionToken': %w", err)
+	}
+
+	object["expiresAt"], err = json.Marshal(a.ExpiresAt)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'expiresAt': %w", err)
+	}
+
+	object["personaId"], err = json.Marshal(a.PersonaID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'personaId': %w", err)
+	}
+
+	object["personaName"], err = json.Marshal(a.PersonaName)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'personaName': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Visit. Returns the specified
+// element and whether it was found
+func (a Visit) Get(fieldName string) (value json.RawMessage, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Visit
+func (a *Visit) Set(fieldName string, value json.RawMessage) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Visit to handle AdditionalProperties
+func (a *Visit) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["at"]; found {
+		err = json.Unmarshal(raw, &a.At)
+		if err != nil {
+			return fmt.Errorf("error reading 'at': %w", err)
+		}
+		delete(object, "at")
+	}
+
+	if raw, found := object["outcome"]; found {
+		err = json.Unmarshal(raw, &a.Outcome)
+		if err != nil {
+			return fmt.Errorf("error reading 'outcome': %w", err)
+		}
+		delete(object, "outcome")
+	}
+
+	if raw, found := object["origin"]; found {
+		err = json.Unmarshal(raw, &a.Origin)
+		if err != nil {
+			return fmt.Errorf("error reading 'origin': %w", err)
+		}
+		delete(object, "origin")
+	}
+
+	if raw, found := object["client"]; found {
+		err = json.Unmarshal(raw, &a.Client)
+		if err != nil {
+			return fmt.Errorf("error reading 'client': %w", err)
+		}
+		delete(object, "client")
+	}
+
+	if raw, found := object["address"]; found {
+		err = json.Unmarshal(raw, &a.Address)
+		if err != nil {
+			return fmt.Errorf("error reading 'address': %w", err)
+		}
+		delete(object, "address")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+		for fieldName, fieldBuf := range object {
+			var fieldVal json.RawMessage
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Visit to handle AdditionalProperties
+func (a Visit) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["id"], err = json.Marshal(a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	object["at"], err = json.Marshal(a.At)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'at': %w", err)
+	}
+
+	object["outcome"], err = json.Marshal(a.Outcome)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'outcome': %w", err)
+	}
+
+	object["origin"], err = json.Marshal(a.Origin)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'origin': %w", err)
+	}
+
+	object["client"], err = json.Marshal(a.Client)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'client': %w", err)
+	}
+
+	object["address"], err = json.Marshal(a.Address)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'address': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for VisitPage. Returns the specified
+// element and whether it was found
+func (a VisitPage) Get(fieldName string) (value json.RawMessage, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for VisitPage
+func (a *VisitPage) Set(fieldName string, value json.RawMessage) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for VisitPage to handle AdditionalProperties
+func (a *VisitPage) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["data"]; found {
+		err = json.Unmarshal(raw, &a.Data)
+		if err != nil {
+			return fmt.Errorf("error reading 'data': %w", err)
+		}
+		delete(object, "data")
+	}
+
+	if raw, found := object["meta"]; found {
+		err = json.Unmarshal(raw, &a.Meta)
+		if err != nil {
+			return fmt.Errorf("error reading 'meta': %w", err)
+		}
+		delete(object, "meta")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+		for fieldName, fieldBuf := range object {
+			var fieldVal json.RawMessage
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for VisitPage to handle AdditionalProperties
+func (a VisitPage) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.Data != nil {
+		object["data"], err = json.Marshal(a.Data)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'data': %w", err)
+		}
+	}
+
+	object["meta"], err = json.Marshal(a.Meta)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'meta': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 
@@ -1224,6 +1846,36 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/share-links/{id} (the `UpdateShareLink` operationId).
 	UpdateShareLink(ctx context.Context, id ShareLinkID, body UpdateShareLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListShareLinkVisits List visits
+	//
+	// One page of the tries to open a share link, newest first: those that were let in, and those that were not and why.
+	// Visits are forgotten after a while, by default 90 days.
+	//
+	// Corresponds with GET /v1/share-links/{id}/visits (the `ListShareLinkVisits` operationId).
+	ListShareLinkVisits(ctx context.Context, id ShareLinkID, params *ListShareLinkVisitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewShareLink Preview share link
+	//
+	// What a visitor may know of a link before opening it. Spends nothing, however often and by whatever it is asked for.
+	// A link that cannot be opened has a preview too: its status says why.
+	//
+	// Corresponds with GET /v1/share/{token} (the `PreviewShareLink` operationId).
+	PreviewShareLink(ctx context.Context, token ShareToken, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OpenShareLink Open share link
+	//
+	// Opens the link: spends one use, and answers a session to talk to the persona with. The one operation that spends a
+	// use. Takes no body; an empty object will do.
+	//
+	// Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
+	// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and passes.
+	//
+	// When for sure no session was made the use is given back (502, 503). When nobody can know (504) it stays spent.
+	// Do not repeat a call whose answer was lost: it may have spent a use.
+	//
+	// Corresponds with POST /v1/share/{token}/sessions (the `OpenShareLink` operationId).
+	OpenShareLink(ctx context.Context, token ShareToken, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ListShareLinks List share links
@@ -1347,6 +1999,66 @@ func (c *Client) UpdateShareLinkWithBody(ctx context.Context, id ShareLinkID, co
 // Corresponds with PUT /v1/share-links/{id} (the `UpdateShareLink` operationId).
 func (c *Client) UpdateShareLink(ctx context.Context, id ShareLinkID, body UpdateShareLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateShareLinkRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListShareLinkVisits List visits
+//
+// One page of the tries to open a share link, newest first: those that were let in, and those that were not and why.
+// Visits are forgotten after a while, by default 90 days.
+//
+// Corresponds with GET /v1/share-links/{id}/visits (the `ListShareLinkVisits` operationId).
+func (c *Client) ListShareLinkVisits(ctx context.Context, id ShareLinkID, params *ListShareLinkVisitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListShareLinkVisitsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewShareLink Preview share link
+//
+// What a visitor may know of a link before opening it. Spends nothing, however often and by whatever it is asked for.
+// A link that cannot be opened has a preview too: its status says why.
+//
+// Corresponds with GET /v1/share/{token} (the `PreviewShareLink` operationId).
+func (c *Client) PreviewShareLink(ctx context.Context, token ShareToken, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewShareLinkRequest(c.Server, token)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OpenShareLink Open share link
+//
+// Opens the link: spends one use, and answers a session to talk to the persona with. The one operation that spends a
+// use. Takes no body; an empty object will do.
+//
+// Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
+// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and passes.
+//
+// When for sure no session was made the use is given back (502, 503). When nobody can know (504) it stays spent.
+// Do not repeat a call whose answer was lost: it may have spent a use.
+//
+// Corresponds with POST /v1/share/{token}/sessions (the `OpenShareLink` operationId).
+func (c *Client) OpenShareLink(ctx context.Context, token ShareToken, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenShareLinkRequest(c.Server, token)
 	if err != nil {
 		return nil, err
 	}
@@ -1617,6 +2329,147 @@ func NewUpdateShareLinkRequestWithBody(server string, id ShareLinkID, contentTyp
 	return req, nil
 }
 
+// NewListShareLinkVisitsRequest constructs an http.Request for the ListShareLinkVisits method
+func NewListShareLinkVisitsRequest(server string, id ShareLinkID, params *ListShareLinkVisitsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/share-links/%s/visits", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PerPage != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "perPage", *params.PerPage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPreviewShareLinkRequest constructs an http.Request for the PreviewShareLink method
+func NewPreviewShareLinkRequest(server string, token ShareToken) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "token", token, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/share/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewOpenShareLinkRequest constructs an http.Request for the OpenShareLink method
+func NewOpenShareLinkRequest(server string, token ShareToken) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "token", token, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/share/%s/sessions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -1727,6 +2580,42 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/share-links/{id} (the `UpdateShareLink` operationId).
 	UpdateShareLinkWithResponse(ctx context.Context, id ShareLinkID, body UpdateShareLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateShareLinkResponse, error)
+
+	// ListShareLinkVisitsWithResponse List visits
+	//
+	// One page of the tries to open a share link, newest first: those that were let in, and those that were not and why.
+	// Visits are forgotten after a while, by default 90 days.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/share-links/{id}/visits (the `ListShareLinkVisits` operationId).
+	ListShareLinkVisitsWithResponse(ctx context.Context, id ShareLinkID, params *ListShareLinkVisitsParams, reqEditors ...RequestEditorFn) (*ListShareLinkVisitsResponse, error)
+
+	// PreviewShareLinkWithResponse Preview share link
+	//
+	// What a visitor may know of a link before opening it. Spends nothing, however often and by whatever it is asked for.
+	// A link that cannot be opened has a preview too: its status says why.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/share/{token} (the `PreviewShareLink` operationId).
+	PreviewShareLinkWithResponse(ctx context.Context, token ShareToken, reqEditors ...RequestEditorFn) (*PreviewShareLinkResponse, error)
+
+	// OpenShareLinkWithResponse Open share link
+	//
+	// Opens the link: spends one use, and answers a session to talk to the persona with. The one operation that spends a
+	// use. Takes no body; an empty object will do.
+	//
+	// Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
+	// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and passes.
+	//
+	// When for sure no session was made the use is given back (502, 503). When nobody can know (504) it stays spent.
+	// Do not repeat a call whose answer was lost: it may have spent a use.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/share/{token}/sessions (the `OpenShareLink` operationId).
+	OpenShareLinkWithResponse(ctx context.Context, token ShareToken, reqEditors ...RequestEditorFn) (*OpenShareLinkResponse, error)
 }
 
 // ListShareLinksResponse400Headers the declared response headers of an HTTP 400 response for ListShareLinks
@@ -2541,6 +3430,482 @@ func (r UpdateShareLinkResponse) ContentType() string {
 	return ""
 }
 
+// ListShareLinkVisitsResponse400Headers the declared response headers of an HTTP 400 response for ListShareLinkVisits
+type ListShareLinkVisitsResponse400Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// ListShareLinkVisitsResponse401Headers the declared response headers of an HTTP 401 response for ListShareLinkVisits
+type ListShareLinkVisitsResponse401Headers struct {
+	IdempotencyKeyWindow int
+	WWWAuthenticate      string
+	XRequestID           string
+}
+
+// ListShareLinkVisitsResponse404Headers the declared response headers of an HTTP 404 response for ListShareLinkVisits
+type ListShareLinkVisitsResponse404Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// ListShareLinkVisitsResponse413Headers the declared response headers of an HTTP 413 response for ListShareLinkVisits
+type ListShareLinkVisitsResponse413Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// ListShareLinkVisitsResponse429Headers the declared response headers of an HTTP 429 response for ListShareLinkVisits
+type ListShareLinkVisitsResponse429Headers struct {
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
+}
+
+// ListShareLinkVisitsResponse500Headers the declared response headers of an HTTP 500 response for ListShareLinkVisits
+type ListShareLinkVisitsResponse500Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// ListShareLinkVisitsResponse503Headers the declared response headers of an HTTP 503 response for ListShareLinkVisits
+type ListShareLinkVisitsResponse503Headers struct {
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
+}
+
+type ListShareLinkVisitsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VisitPage
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *BodyTooLarge
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *RateLimited
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListShareLinkVisitsResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListShareLinkVisitsResponse401Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ListShareLinkVisitsResponse404Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ListShareLinkVisitsResponse413Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListShareLinkVisitsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListShareLinkVisitsResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListShareLinkVisitsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListShareLinkVisitsResponse) GetJSON200() *VisitPage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListShareLinkVisitsResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListShareLinkVisitsResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListShareLinkVisitsResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ListShareLinkVisitsResponse) GetApplicationProblemJSON413() *BodyTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListShareLinkVisitsResponse) GetApplicationProblemJSON429() *RateLimited {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListShareLinkVisitsResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListShareLinkVisitsResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListShareLinkVisitsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListShareLinkVisitsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListShareLinkVisitsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListShareLinkVisitsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PreviewShareLinkResponse400Headers the declared response headers of an HTTP 400 response for PreviewShareLink
+type PreviewShareLinkResponse400Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// PreviewShareLinkResponse404Headers the declared response headers of an HTTP 404 response for PreviewShareLink
+type PreviewShareLinkResponse404Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// PreviewShareLinkResponse413Headers the declared response headers of an HTTP 413 response for PreviewShareLink
+type PreviewShareLinkResponse413Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// PreviewShareLinkResponse429Headers the declared response headers of an HTTP 429 response for PreviewShareLink
+type PreviewShareLinkResponse429Headers struct {
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
+}
+
+// PreviewShareLinkResponse500Headers the declared response headers of an HTTP 500 response for PreviewShareLink
+type PreviewShareLinkResponse500Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// PreviewShareLinkResponse503Headers the declared response headers of an HTTP 503 response for PreviewShareLink
+type PreviewShareLinkResponse503Headers struct {
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
+}
+
+type PreviewShareLinkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SharePreview
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ShareLinkNotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *BodyTooLarge
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *RateLimited
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *PreviewShareLinkResponse400Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *PreviewShareLinkResponse404Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *PreviewShareLinkResponse413Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PreviewShareLinkResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *PreviewShareLinkResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *PreviewShareLinkResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PreviewShareLinkResponse) GetJSON200() *SharePreview {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PreviewShareLinkResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PreviewShareLinkResponse) GetApplicationProblemJSON404() *ShareLinkNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PreviewShareLinkResponse) GetApplicationProblemJSON413() *BodyTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PreviewShareLinkResponse) GetApplicationProblemJSON429() *RateLimited {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PreviewShareLinkResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PreviewShareLinkResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PreviewShareLinkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewShareLinkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewShareLinkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PreviewShareLinkResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// OpenShareLinkResponse400Headers the declared response headers of an HTTP 400 response for OpenShareLink
+type OpenShareLinkResponse400Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// OpenShareLinkResponse403Headers the declared response headers of an HTTP 403 response for OpenShareLink
+type OpenShareLinkResponse403Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// OpenShareLinkResponse404Headers the declared response headers of an HTTP 404 response for OpenShareLink
+type OpenShareLinkResponse404Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// OpenShareLinkResponse410Headers the declared response headers of an HTTP 410 response for OpenShareLink
+type OpenShareLinkResponse410Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// OpenShareLinkResponse413Headers the declared response headers of an HTTP 413 response for OpenShareLink
+type OpenShareLinkResponse413Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// OpenShareLinkResponse429Headers the declared response headers of an HTTP 429 response for OpenShareLink
+type OpenShareLinkResponse429Headers struct {
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
+}
+
+// OpenShareLinkResponse500Headers the declared response headers of an HTTP 500 response for OpenShareLink
+type OpenShareLinkResponse500Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+// OpenShareLinkResponse502Headers the declared response headers of an HTTP 502 response for OpenShareLink
+type OpenShareLinkResponse502Headers struct {
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
+}
+
+// OpenShareLinkResponse503Headers the declared response headers of an HTTP 503 response for OpenShareLink
+type OpenShareLinkResponse503Headers struct {
+	IdempotencyKeyWindow int
+	RetryAfter           int
+	XRequestID           string
+}
+
+// OpenShareLinkResponse504Headers the declared response headers of an HTTP 504 response for OpenShareLink
+type OpenShareLinkResponse504Headers struct {
+	IdempotencyKeyWindow int
+	XRequestID           string
+}
+
+type OpenShareLinkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ShareSession
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *OriginNotAllowed
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *ShareLinkNotFound
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *ShareLinkGone
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *BodyTooLarge
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *RateLimited
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON502 the response for an HTTP 502 `application/problem+json` response
+	ApplicationProblemJSON502 *PersonaRefused
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *PersonaUnavailable
+	// ApplicationProblemJSON504 the response for an HTTP 504 `application/problem+json` response
+	ApplicationProblemJSON504 *PersonaTimeout
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *OpenShareLinkResponse400Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *OpenShareLinkResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *OpenShareLinkResponse404Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *OpenShareLinkResponse410Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *OpenShareLinkResponse413Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *OpenShareLinkResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *OpenShareLinkResponse500Headers
+	// Headers502 the parsed response headers for an HTTP 502 response
+	Headers502 *OpenShareLinkResponse502Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *OpenShareLinkResponse503Headers
+	// Headers504 the parsed response headers for an HTTP 504 response
+	Headers504 *OpenShareLinkResponse504Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r OpenShareLinkResponse) GetJSON201() *ShareSession {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON403() *OriginNotAllowed {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON404() *ShareLinkNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON410() *ShareLinkGone {
+	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON413() *BodyTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON429() *RateLimited {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON502 returns the response for an HTTP 502 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON502() *PersonaRefused {
+	return r.ApplicationProblemJSON502
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON503() *PersonaUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON504 returns the response for an HTTP 504 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON504() *PersonaTimeout {
+	return r.ApplicationProblemJSON504
+}
+
+// GetBody returns the raw response body bytes
+func (r OpenShareLinkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r OpenShareLinkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r OpenShareLinkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r OpenShareLinkResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListShareLinksWithResponse List share links
 //
 // One page of the organization's share links, newest first, ties by id.
@@ -2648,6 +4013,60 @@ func (c *ClientWithResponses) UpdateShareLinkWithResponse(ctx context.Context, i
 		return nil, err
 	}
 	return ParseUpdateShareLinkResponse(rsp)
+}
+
+// ListShareLinkVisitsWithResponse List visits
+//
+// One page of the tries to open a share link, newest first: those that were let in, and those that were not and why.
+// Visits are forgotten after a while, by default 90 days.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/share-links/{id}/visits (the `ListShareLinkVisits` operationId).
+func (c *ClientWithResponses) ListShareLinkVisitsWithResponse(ctx context.Context, id ShareLinkID, params *ListShareLinkVisitsParams, reqEditors ...RequestEditorFn) (*ListShareLinkVisitsResponse, error) {
+	rsp, err := c.ListShareLinkVisits(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListShareLinkVisitsResponse(rsp)
+}
+
+// PreviewShareLinkWithResponse Preview share link
+//
+// What a visitor may know of a link before opening it. Spends nothing, however often and by whatever it is asked for.
+// A link that cannot be opened has a preview too: its status says why.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/share/{token} (the `PreviewShareLink` operationId).
+func (c *ClientWithResponses) PreviewShareLinkWithResponse(ctx context.Context, token ShareToken, reqEditors ...RequestEditorFn) (*PreviewShareLinkResponse, error) {
+	rsp, err := c.PreviewShareLink(ctx, token, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewShareLinkResponse(rsp)
+}
+
+// OpenShareLinkWithResponse Open share link
+//
+// Opens the link: spends one use, and answers a session to talk to the persona with. The one operation that spends a
+// use. Takes no body; an empty object will do.
+//
+// Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
+// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and passes.
+//
+// When for sure no session was made the use is given back (502, 503). When nobody can know (504) it stays spent.
+// Do not repeat a call whose answer was lost: it may have spent a use.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/share/{token}/sessions (the `OpenShareLink` operationId).
+func (c *ClientWithResponses) OpenShareLinkWithResponse(ctx context.Context, token ShareToken, reqEditors ...RequestEditorFn) (*OpenShareLinkResponse, error) {
+	rsp, err := c.OpenShareLink(ctx, token, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOpenShareLinkResponse(rsp)
 }
 
 // ParseListShareLinksResponse parses an HTTP response from a ListShareLinksWithResponse call
@@ -3841,6 +5260,701 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 			headers.XRequestID = value
 		}
 		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListShareLinkVisitsResponse parses an HTTP response from a ListShareLinkVisitsWithResponse call
+func ParseListShareLinkVisitsResponse(rsp *http.Response) (*ListShareLinkVisitsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListShareLinkVisitsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VisitPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest BodyTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest RateLimited
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 400:
+		var headers ListShareLinkVisitsResponse400Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListShareLinkVisitsResponse401Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 404:
+		var headers ListShareLinkVisitsResponse404Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 413:
+		var headers ListShareLinkVisitsResponse413Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListShareLinkVisitsResponse429Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListShareLinkVisitsResponse500Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListShareLinkVisitsResponse503Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePreviewShareLinkResponse parses an HTTP response from a PreviewShareLinkWithResponse call
+func ParsePreviewShareLinkResponse(rsp *http.Response) (*PreviewShareLinkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewShareLinkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SharePreview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ShareLinkNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest BodyTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest RateLimited
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 400:
+		var headers PreviewShareLinkResponse400Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 404:
+		var headers PreviewShareLinkResponse404Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 413:
+		var headers PreviewShareLinkResponse413Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 429:
+		var headers PreviewShareLinkResponse429Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers PreviewShareLinkResponse500Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers PreviewShareLinkResponse503Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseOpenShareLinkResponse parses an HTTP response from a OpenShareLinkWithResponse call
+func ParseOpenShareLinkResponse(rsp *http.Response) (*OpenShareLinkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &OpenShareLinkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ShareSession
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OriginNotAllowed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ShareLinkNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest ShareLinkGone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest BodyTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest RateLimited
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
+		var dest PersonaRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON502 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest PersonaUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 504:
+		var dest PersonaTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON504 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 400:
+		var headers OpenShareLinkResponse400Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 403:
+		var headers OpenShareLinkResponse403Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers OpenShareLinkResponse404Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 410:
+		var headers OpenShareLinkResponse410Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
+	case rsp.StatusCode == 413:
+		var headers OpenShareLinkResponse413Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 429:
+		var headers OpenShareLinkResponse429Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers OpenShareLinkResponse500Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 502:
+		var headers OpenShareLinkResponse502Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers502 = &headers
+	case rsp.StatusCode == 503:
+		var headers OpenShareLinkResponse503Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 504:
+		var headers OpenShareLinkResponse504Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers504 = &headers
 	}
 
 	return response, nil

@@ -72,15 +72,34 @@ Each flag can be given as the variable named beside it; a flag comes before its 
 		server.PersonasLocal, server.PersonasAny)
 	field("bootstrap", "bool", strconv.FormatBool(config.Bootstrap), "prepare an empty database for use",
 		func(c *server.Config, text string) error { return parseBool(text, &c.Bootstrap) })
-	field("rate-limit", "NUMBER", strconv.FormatFloat(config.RateLimit, 'g', -1, 64),
+	field("rate-limit", "NUMBER", number(config.RateLimit),
 		"requests a second for each organization; 0 is no limit",
 		func(c *server.Config, text string) error { return parseNumber(text, &c.RateLimit) })
+	field("trusted-proxies", "NETWORKS", "", "whose X-Forwarded-For is believed, as 10.0.0.0/8,192.0.2.7 (default: nobody's)",
+		func(c *server.Config, text string) error { return parseNetworks(text, &c.TrustedProxies) })
+	field("open-rate", "NUMBER", number(config.OpenRate), "opens a second from one address; 0 is no limit",
+		func(c *server.Config, text string) error { return parseNumber(text, &c.OpenRate) })
+	field("open-burst", "COUNT", strconv.Itoa(config.OpenBurst), "opens from one address that may come at once",
+		func(c *server.Config, text string) error { return parseCount(text, &c.OpenBurst) })
+	field("link-open-rate", "NUMBER", number(config.LinkOpenRate), "opens a second of one link; 0 is no limit",
+		func(c *server.Config, text string) error { return parseNumber(text, &c.LinkOpenRate) })
+	field("link-open-burst", "COUNT", strconv.Itoa(config.LinkOpenBurst), "opens of one link that may come at once",
+		func(c *server.Config, text string) error { return parseCount(text, &c.LinkOpenBurst) })
+	field("unknown-token-rate", "NUMBER", number(config.UnknownTokenRate), "links a second that do not exist, from one address; 0 is no limit",
+		func(c *server.Config, text string) error { return parseNumber(text, &c.UnknownTokenRate) })
+	field("unknown-token-burst", "COUNT", strconv.Itoa(config.UnknownTokenBurst), "links that do not exist that may be tried at once",
+		func(c *server.Config, text string) error { return parseCount(text, &c.UnknownTokenBurst) })
+	field("visits-retention", "DURATION", config.VisitsRetention.String(), "how long visits are remembered, as 2160h for 90 days",
+		func(c *server.Config, text string) error { return parseDuration(text, &c.VisitsRetention) })
 	field("validate-responses", "bool", strconv.FormatBool(config.ValidateResponses), "hold the service's own responses to the contract too",
 		func(c *server.Config, text string) error { return parseBool(text, &c.ValidateResponses) })
 	field("shutdown-timeout", "DURATION", config.ShutdownTimeout.String(), "how long requests in flight may take to finish on a stop",
 		func(c *server.Config, text string) error { return parseDuration(text, &c.ShutdownTimeout) })
 	return cmd
 }
+
+// number is a number as a person writes it.
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
 // runServer serves until ctx ends.
 func (p *program) runServer(ctx context.Context, config server.Config) error {

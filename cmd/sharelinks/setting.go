@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,6 +106,33 @@ func parseNumber(text string, value *float64) error {
 		return fmt.Errorf("must be a number, not %q", text)
 	}
 	*value = n
+	return nil
+}
+
+func parseCount(text string, value *int) error {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("must be a whole number, not %q", text)
+	}
+	*value = n
+	return nil
+}
+
+// parseNetworks reads networks and addresses, separated by commas.
+func parseNetworks(text string, value *[]netip.Prefix) error {
+	var networks []netip.Prefix
+	for word := range strings.SplitSeq(text, ",") {
+		word = strings.TrimSpace(word)
+		network, err := netip.ParsePrefix(word)
+		if address, addressErr := netip.ParseAddr(word); addressErr == nil {
+			network, err = netip.PrefixFrom(address, address.BitLen()), nil
+		}
+		if err != nil || network.Addr().Is4In6() || network.Addr().Zone() != "" {
+			return fmt.Errorf("must be networks or addresses, separated by commas, as 10.0.0.0/8,192.0.2.7, not %q", text)
+		}
+		networks = append(networks, network.Masked())
+	}
+	*value = networks
 	return nil
 }
 

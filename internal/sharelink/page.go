@@ -26,8 +26,8 @@ type Page struct {
 	Total int
 }
 
-// LastPage is the number of the last page, 0 when there is none.
-func (p Page) LastPage(perPage int) int { return (p.Total + perPage - 1) / perPage }
+// LastPage is the number of the last page of a list of so many, 0 when there is none.
+func LastPage(total, perPage int) int { return (total + perPage - 1) / perPage }
 
 // Fold returns a text in the one case in which personas' names are searched. A store keeps the folded name beside the
 // name, because SQL's own lower() knows only ASCII on one engine and a locale on another.

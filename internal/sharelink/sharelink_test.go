@@ -83,7 +83,7 @@ func TestTokensAndKeys(t *testing.T) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ total, perPage, last int }{{0, 20, 0}, {1, 20, 1}, {20, 20, 1}, {21, 20, 2}, {100, 1, 100}} {
-		if got := (Page{Total: c.total}).LastPage(c.perPage); got != c.last {
+		if got := LastPage(c.total, c.perPage); got != c.last {
 			t.Errorf("%d by %d: last page %d, want %d", c.total, c.perPage, got, c.last)
 		}
 	}

@@ -83,7 +83,7 @@ func testListStableUnderInserts(t *testing.T, s suite) {
 		}
 		// One is put in front of those that were seen; it moves one of them to the next page, and hides none.
 		s.create(t, org, epoch.Add(time.Hour+time.Duration(page)*time.Millisecond))
-		last = sharelink.Page{Total: p.Total + 1}.LastPage(perPage)
+		last = sharelink.LastPage(p.Total+1, perPage)
 	}
 	for _, l := range old {
 		if seen[l.ID] == 0 {
