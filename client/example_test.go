@@ -132,21 +132,22 @@ func ExampleClient_List() {
 func ExampleClient_All() {
 	c, stop := dial()
 	defer stop()
-	for n := range 3 {
-		_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(n + 1)})
+	for _, hours := range []float64{24, 1, 24} {
+		_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, ExpiresInHours: client.Hours(hours)})
 		check(err)
 	}
+	now := started.Add(2 * time.Hour)
 	for link, err := range c.All(ctx, client.Filter{Search: "cara"}) {
 		if err != nil {
 			fmt.Println(err)
-			return
+			break
 		}
-		fmt.Println(link.PersonaName, *link.UsageLimit)
+		fmt.Println(link.PersonaName, client.Status(link, now))
 	}
 	// Output:
-	// Cara 3
-	// Cara 2
-	// Cara 1
+	// Cara ACTIVE
+	// Cara EXPIRED
+	// Cara ACTIVE
 }
 
 func ExampleClient_FindByToken() {
