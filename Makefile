@@ -10,7 +10,8 @@ PACKAGES := ./...
 # Packages that no request's time depends on, compiled for size: without inlining. See docs/adr/0009.
 COLD := google.golang.org/protobuf/... github.com/prometheus/... github.com/spf13/... github.com/pressly/... \
 	golang.org/x/text/... golang.org/x/crypto/... golang.org/x/net/http2/... github.com/santhosh-tekuri/... \
-	github.com/oasdiff/... github.com/swaggest/... github.com/jackc/...
+	github.com/oasdiff/... github.com/swaggest/... github.com/jackc/... \
+	crypto/tls crypto/x509 encoding/asn1 encoding/xml mime/multipart text/template/... html/template
 
 .PHONY: help
 help: ## Show this list

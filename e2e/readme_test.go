@@ -139,7 +139,7 @@ func checkIsTested(t *testing.T, text string) {
 		}
 		return strings.Join(lines, "\n")
 	}
-	for _, file := range []string{"../server/example_test.go", "../client/doc.go", "../client/example_test.go"} {
+	for _, file := range []string{"../server/example_test.go", "../client/example_test.go", "../client/testdata/consumer/main.go"} {
 		code, err := os.ReadFile(file)
 		if err == nil && strings.Contains(normal(string(code)), strings.TrimSpace(normal(text))) {
 			return

@@ -21,6 +21,7 @@ type refusal struct {
 	err   error
 	hint  string // what would be right, or where to read it; may be ""
 	usage bool
+	exit  int // the exit code where it is another than these two; else 0
 }
 
 func (r *refusal) Error() string { return r.err.Error() }
@@ -47,6 +48,9 @@ func (p *program) refuse(err error) int {
 	faults, hint := []error{err}, ""
 	if r, ok := errors.AsType[*refusal](err); ok {
 		hint = r.hint
+		if r.exit != 0 {
+			exit = r.exit
+		}
 		if r.usage {
 			exit = exitUsage
 			if several, ok := r.err.(interface{ Unwrap() []error }); ok { // errors.Join's

@@ -38,7 +38,8 @@ share-links API work with it unchanged.`,
 		Example: `  sharelinks serve                                 # on 127.0.0.1:8080, with data in sharelinks.db
   sharelinks persona add Cara                      # a persona to make links to
   KEY=$(sharelinks key create --label website)     # an API key to make them with
-  sharelinks organization update default --allow-watermark-removal`,
+  sharelinks organization update default --allow-watermark-removal
+  sharelinks link create --persona ID --uses 5     # on any server: ANAM_API_URL, ANAM_API_KEY`,
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -50,9 +51,10 @@ share-links API work with it unchanged.`,
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.SetFlagErrorFunc(flagError)
 
-	const service, accounts, other = "service", "accounts", "other"
+	const service, links, accounts, other = "service", "links", "accounts", "other"
 	cmd.AddGroup(
 		&cobra.Group{ID: service, Title: "The service:"},
+		&cobra.Group{ID: links, Title: "Its share links, or those of another server:"},
 		&cobra.Group{ID: accounts, Title: "Who may use it, and for what (also while it runs):"},
 		&cobra.Group{ID: other, Title: "More:"},
 	)
@@ -63,6 +65,7 @@ share-links API work with it unchanged.`,
 		}
 	}
 	add(service, p.serve())
+	add(links, p.link())
 	add(accounts, p.organization(), p.key(), p.persona())
 	add(other, p.spec(), p.version())
 

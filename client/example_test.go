@@ -1,0 +1,343 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/sharelinks-dev/sharelinks/client"
+	"github.com/sharelinks-dev/sharelinks/client/wire"
+	"github.com/sharelinks-dev/sharelinks/server"
+)
+
+const cara = "00000000-0000-0000-0000-000000000000"
+
+var (
+	ctx     = context.Background()
+	started = time.Date(2026, 4, 20, 10, 0, 0, 0, time.UTC)
+)
+
+// start starts a server to try things on, whose clock is a second later with every look.
+func start() (url string, stop func()) {
+	dir, err := os.MkdirTemp("", "sharelinks-example-")
+	check(err)
+	config := server.DefaultConfig()
+	config.Database = "sqlite:" + filepath.Join(dir, "links.db")
+	config.APIKey = "a-key"
+	var looks atomic.Int64
+	config.Now = func() time.Time { return started.Add(time.Duration(looks.Add(1)) * time.Second) }
+	s, err := server.New(ctx, config)
+	check(err)
+	h := httptest.NewServer(s.Handler())
+	return h.URL, func() {
+		h.Close()
+		check(s.Close())
+		check(os.RemoveAll(dir))
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// dial returns a client of a server to try things on.
+func dial(opts ...client.Option) (c *client.Client, stop func()) {
+	url, stop := start()
+	c, err := client.New(append([]client.Option{client.WithURL(url), client.WithKey("a-key")}, opts...)...)
+	check(err)
+	return c, stop
+}
+
+func ExampleNew() {
+	_, err := client.New(client.WithURL("links.example.com"), client.WithKey("a-key"))
+	fmt.Println(err)
+	// Output: sharelinks: the base URL must be http://HOST or https://HOST, a path prefix allowed, as https://api.anam.ai
+}
+
+func ExampleClient_Create() {
+	c, stop := dial()
+	defer stop()
+	link, err := c.Create(ctx, client.CreateRequest{
+		PersonaID:      cara,
+		ExpiresInHours: client.Hours(24),
+		UsageLimit:     client.Uses(5),
+		Type:           client.PlayerEmbed,
+		AllowedOrigins: client.Origins("https://www.example.com"),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(link.Type, link.ExpiresAt.Sub(link.CreatedAt), *link.UsageLimit, link.AllowedOrigins)
+	// Output: PLAYER_EMBED 24h0m0s 5 [https://www.example.com]
+}
+
+func ExampleClient_Get() {
+	c, stop := dial()
+	defer stop()
+	created, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
+	check(err)
+	link, err := c.Get(ctx, created.ID)
+	check(err)
+	fmt.Println(link.PersonaName, link.UsageCount, "of", *link.UsageLimit)
+	// Output: Cara 0 of 10
+}
+
+func ExampleClient_Update() {
+	c, stop := dial()
+	defer stop()
+	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
+	check(err)
+	link, err = c.Update(ctx, link.ID, client.UpdateRequest{UsageLimit: client.Unlimited, Enabled: client.No})
+	check(err)
+	fmt.Println(link.UsageLimit == nil, link.Enabled, link.ExpiresAt != nil)
+	// Output: true false true
+}
+
+func ExampleClient_Delete() {
+	c, stop := dial()
+	defer stop()
+	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
+	check(err)
+	fmt.Println(c.Delete(ctx, link.ID))
+	fmt.Println(errors.Is(c.Delete(ctx, link.ID), client.ErrNotFound))
+	// Output:
+	// <nil>
+	// true
+}
+
+func ExampleClient_List() {
+	c, stop := dial()
+	defer stop()
+	for range 3 {
+		_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
+		check(err)
+	}
+	page, err := c.List(ctx, client.Filter{PersonaID: cara, PerPage: 2})
+	check(err)
+	fmt.Println(len(page.Data), "of", page.Meta.Total, "on page", page.Meta.CurrentPage, "of", page.Meta.LastPage)
+	// Output: 2 of 3 on page 1 of 2
+}
+
+func ExampleClient_All() {
+	c, stop := dial()
+	defer stop()
+	for _, hours := range []float64{24, 1, 24} {
+		_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, ExpiresInHours: client.Hours(hours)})
+		check(err)
+	}
+	now := started.Add(2 * time.Hour)
+	for link, err := range c.All(ctx, client.Filter{Search: "cara"}) {
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		fmt.Println(link.PersonaName, client.Status(link, now))
+	}
+	// Output:
+	// Cara ACTIVE
+	// Cara EXPIRED
+	// Cara ACTIVE
+}
+
+func ExampleClient_FindByToken() {
+	c, stop := dial()
+	defer stop()
+	created, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
+	check(err)
+	found, err := c.FindByToken(ctx, created.Token)
+	fmt.Println(found.ID == created.ID, err)
+	_, err = c.FindByToken(ctx, "sh_nobody")
+	fmt.Println(err)
+	// Output:
+	// true <nil>
+	// sharelinks: find by token: there is no share link with this token
+}
+
+func ExampleHours() {
+	c, stop := dial()
+	defer stop()
+	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, ExpiresInHours: client.Hours(0.5)})
+	check(err)
+	fmt.Println(link.ExpiresAt.Sub(link.CreatedAt))
+	link, err = c.Update(ctx, link.ID, client.UpdateRequest{ExpiresInHours: client.Never})
+	check(err)
+	fmt.Println(link.ExpiresAt)
+	// Output:
+	// 30m0s
+	// <nil>
+}
+
+func ExampleUses() {
+	c, stop := dial()
+	defer stop()
+	_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(0)})
+	fmt.Println(err)
+	// Output: sharelinks: create: /usageLimit: must be a whole number from 1 to 2147483647, or null, not 0
+}
+
+func ExampleOrigins() {
+	c, stop := dial()
+	defer stop()
+	link, err := c.Create(ctx, client.CreateRequest{
+		PersonaID: cara, Type: client.OrbEmbed,
+		AllowedOrigins: client.Origins("https://www.example.com", "http://localhost:3000"),
+	})
+	check(err)
+	fmt.Println(link.AllowedOrigins)
+	link, err = c.Update(ctx, link.ID, client.UpdateRequest{AllowedOrigins: client.Origins()})
+	check(err)
+	fmt.Println(link.AllowedOrigins)
+	// Output:
+	// [https://www.example.com http://localhost:3000]
+	// []
+}
+
+func ExampleStatus() {
+	limit := 10
+	link := client.ShareLink{Enabled: true, ExpiresAt: &started, UsageLimit: &limit, UsageCount: 3}
+	fmt.Println(client.Status(link, started.Add(-time.Hour)), client.Status(link, started))
+	// Output: ACTIVE EXPIRED
+}
+
+func ExampleURL() {
+	fmt.Println(client.URL(client.ShareLink{Type: client.Link, Token: "sh_2kL9pQxYzR4vN8mBwHfJc"}))
+	fmt.Println(client.URL(client.ShareLink{URL: "https://links.example.com/share/sh_2kL9pQxYzR4vN8mBwHfJc"}))
+	// Output:
+	// https://lab.anam.ai/share/sh_2kL9pQxYzR4vN8mBwHfJc
+	// https://links.example.com/share/sh_2kL9pQxYzR4vN8mBwHfJc
+}
+
+func ExampleEmbedHTML() {
+	html, err := client.EmbedHTML(client.ShareLink{Type: client.PlayerEmbed, Token: "sh_2kL9pQxYzR4vN8mBwHfJc", PersonaName: "Cara"})
+	fmt.Print(html, err)
+	// Output:
+	// <iframe src="https://lab.anam.ai/frame/sh_2kL9pQxYzR4vN8mBwHfJc" title="Cara" allow="microphone; autoplay" width="720" height="480" style="border: 0; max-width: 100%"></iframe>
+	// <nil>
+}
+
+func ExampleError_Error() {
+	c, stop := dial()
+	defer stop()
+	_, err := c.Get(ctx, "11111111-1111-4111-8111-111111111111")
+	var e *client.Error
+	if errors.As(err, &e) {
+		fmt.Println(e.Status, e.Type, e.RequestID != "", e.Attempts)
+	}
+	// Output: 404 http://127.0.0.1:8080/problems/not-found true 1
+}
+
+func ExampleError_Is() {
+	c, stop := dial()
+	defer stop()
+	_, err := c.Get(ctx, "sh_2kL9pQxYzR4vN8mBwHfJc") // a token is not an id
+	fmt.Println(errors.Is(err, client.ErrInvalid), errors.Is(err, client.ErrNotFound))
+	// Output: true false
+}
+
+func ExampleError_Unwrap() {
+	c, stop := dial()
+	defer stop()
+	soon, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err := c.List(soon, client.Filter{})
+	fmt.Println(errors.Is(err, context.Canceled))
+	// Output: true
+}
+
+func ExampleWithURL() {
+	url, stop := start()
+	defer stop()
+	c, err := client.New(client.WithURL(url), client.WithKey("a-key"))
+	check(err)
+	page, err := c.List(ctx, client.Filter{})
+	fmt.Println(page.Meta.Total, err)
+	// Output: 0 <nil>
+}
+
+func ExampleWithKey() {
+	c, stop := dial()
+	defer stop()
+	_, err := c.List(ctx, client.Filter{}, client.WithKey("another-key")) // for this call alone
+	fmt.Println(errors.Is(err, client.ErrUnauthorized))
+	// Output: true
+}
+
+func ExampleWithHTTPClient() {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 32
+	defer transport.CloseIdleConnections()
+	c, stop := dial(client.WithHTTPClient(&http.Client{Transport: transport}))
+	defer stop()
+	_, err := c.List(ctx, client.Filter{})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+func ExampleWithTimeout() {
+	c, stop := dial(client.WithTimeout(time.Minute))
+	defer stop()
+	_, err := c.List(ctx, client.Filter{}, client.WithTimeout(time.Nanosecond))
+	fmt.Println(errors.Is(err, context.DeadlineExceeded))
+	// Output: true
+}
+
+func ExampleWithRetry() {
+	c, stop := dial(client.WithRetry(client.Retry{Attempts: 6, MaxWait: time.Minute}))
+	defer stop()
+	_, err := c.List(ctx, client.Filter{}, client.WithRetry(client.Retry{Attempts: 1})) // once and no more
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+func ExampleWithUserAgent() {
+	h := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { fmt.Println(r.UserAgent()) }))
+	defer h.Close()
+	c, err := client.New(client.WithURL(h.URL), client.WithKey("a-key"), client.WithUserAgent("myapp/1.2"))
+	check(err)
+	check(c.Delete(ctx, cara))
+	// Output: sharelinks-go myapp/1.2
+}
+
+func ExampleWithLogger() {
+	var log strings.Builder
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	c, stop := dial(client.WithLogger(logger))
+	defer stop()
+	_, err := c.List(ctx, client.Filter{Search: "sh_2kL9pQxYzR4vN8mBwHfJc"})
+	check(err)
+	fmt.Println(strings.Contains(log.String(), "method=GET route=/v1/share-links attempt=1"), strings.Contains(log.String(), "sh_"))
+	// Output: true false
+}
+
+func ExampleWithIdempotencyKey() {
+	c, stop := dial()
+	defer stop()
+	first, err := c.Create(ctx, client.CreateRequest{PersonaID: cara}, client.WithIdempotencyKey("order-4711"))
+	check(err)
+	again, err := c.Create(ctx, client.CreateRequest{PersonaID: cara}, client.WithIdempotencyKey("order-4711"))
+	check(err)
+	fmt.Println(first.ID == again.ID)
+	// Output: true
+}
+
+func ExampleRetry_Transport() {
+	url, stop := start()
+	defer stop()
+	raw, err := wire.NewClientWithResponses(url, wire.WithHTTPClient(&http.Client{Transport: client.Retry{}.Transport(nil)}))
+	check(err)
+	resp, err := raw.ListShareLinksWithResponse(ctx, nil)
+	check(err)
+	fmt.Println(resp.StatusCode(), resp.ApplicationProblemJSON401.Detail != "")
+	// Output: 401 true
+}
