@@ -38,7 +38,7 @@ type Config struct {
 	UnknownTokenRate  float64        // tokens a second that no link has, from one address; 0 is no limit
 	UnknownTokenBurst int            // how many may come at once
 
-	VisitsRetention   time.Duration  // how long visits are remembered, at least a minute
+	VisitsRetention time.Duration // how long visits are remembered, at least a minute
 
 	ValidateResponses bool          // whether to hold our own responses to the contract too; costs about 20 us each
 	ShutdownTimeout   time.Duration // how long requests in flight may take to finish on a stop
