@@ -19,6 +19,8 @@ import (
 const (
 	routeLinks = "/v1/share-links"
 	routeLink  = "/v1/share-links/{id}"
+	routeShare = "/v1/share/{token}"
+	routeOpen  = "/v1/share/{token}/sessions"
 )
 
 // call is one call of a method, with all its attempts. The transport finds it in the request's context.
@@ -28,6 +30,7 @@ type call struct {
 	operation string
 	route     string
 	token     string // another secret that must not be shown
+	public    bool   // whether it goes without the key
 	attempts  int
 	announced bool // whether an answer said that the server honours an Idempotency-Key: so it is one of ours
 }
@@ -85,7 +88,9 @@ func (c *call) do(ctx context.Context, route string, send func(context.Context, 
 		Server: strings.TrimRight(c.url, "/") + "/",
 		Client: &hc,
 		RequestEditors: []wire.RequestEditorFn{func(_ context.Context, r *http.Request) error {
-			r.Header.Set("Authorization", "Bearer "+c.key())
+			if !c.public {
+				r.Header.Set("Authorization", "Bearer "+c.key())
+			}
 			r.Header.Set("User-Agent", c.agent)
 			r.Header.Set("Accept", "application/json")
 			return nil

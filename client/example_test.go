@@ -164,6 +164,31 @@ func ExampleClient_FindByToken() {
 	// sharelinks: find by token: there is no share link with this token
 }
 
+func ExampleClient_Preview() {
+	c, stop := dial()
+	defer stop()
+	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
+	check(err)
+	preview, err := c.Preview(ctx, link.Token)
+	fmt.Println(preview.PersonaName, preview.Status, err)
+	// Output: Cara ACTIVE <nil>
+}
+
+func ExampleClient_Open() {
+	c, stop := dial()
+	defer stop()
+	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(1)})
+	check(err)
+	session, err := c.Open(ctx, link.Token)
+	check(err)
+	fmt.Println(session.PersonaName, session.SessionToken != "")
+	_, err = c.Open(ctx, link.Token)
+	fmt.Println(errors.Is(err, client.ErrGone))
+	// Output:
+	// Cara true
+	// true
+}
+
 func ExampleHours() {
 	c, stop := dial()
 	defer stop()

@@ -163,7 +163,7 @@ func (t *transport) repeatable(r *http.Request) bool {
 // baseOf is the base URL that a request was made from: one host can have several servers, by prefix.
 func baseOf(r *http.Request) string {
 	path := r.URL.Path
-	return r.URL.Scheme + "://" + r.URL.Host + path[:max(strings.LastIndex(path, routeLinks), 0)]
+	return r.URL.Scheme + "://" + r.URL.Host + path[:max(strings.LastIndex(path, "/v1/share"), 0)]
 }
 
 // backoff is the wait after an attempt: full jitter, so that clients that failed together do not come back together.

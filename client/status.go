@@ -1,16 +1,20 @@
 package client
 
-import "time"
+import (
+	"time"
+
+	"github.com/sharelinks-dev/sharelinks/client/wire"
+)
 
 // State is what a link is good for at an instant.
-type State string
+type State = wire.ShareLinkStatus
 
 // The states of a link.
 const (
-	Active    State = "ACTIVE"
-	Disabled  State = "DISABLED"  // switched off
-	Expired   State = "EXPIRED"   // from ExpiresAt on
-	Exhausted State = "EXHAUSTED" // opened as often as UsageLimit allows
+	Active    State = wire.ShareLinkStatusActive
+	Disabled  State = wire.ShareLinkStatusDisabled  // switched off
+	Expired   State = wire.ShareLinkStatusExpired   // from ExpiresAt on
+	Exhausted State = wire.ShareLinkStatusExhausted // opened as often as UsageLimit allows
 )
 
 // Status returns the state of a link at an instant, as far as its fields tell. Where several hold it is the first of
