@@ -17,10 +17,11 @@ import (
 
 // The routes, as logs name them: an id in each would make as many routes as there are links.
 const (
-	routeLinks = "/v1/share-links"
-	routeLink  = "/v1/share-links/{id}"
-	routeShare = "/v1/share/{token}"
-	routeOpen  = "/v1/share/{token}/sessions"
+	routeLinks  = "/v1/share-links"
+	routeLink   = "/v1/share-links/{id}"
+	routeVisits = routeLink + "/visits"
+	routeShare  = "/v1/share/{token}"
+	routeOpen   = "/v1/share/{token}/sessions"
 )
 
 // call is one call of a method, with all its attempts. The transport finds it in the request's context.
