@@ -31,6 +31,7 @@ type Server struct {
 	accounts      *sharelink.Accounts
 	links         *links
 	visits        *visits
+	visitorPages  visitorPages
 	signer        *session.Signer
 	limits        *buckets[uuid.UUID]
 	guards        *guards
