@@ -19,6 +19,7 @@ import (
 const (
 	PersonasLocal = "local" // those that were added to the store
 	PersonasAny   = "any"   // every id, for trying things out
+	PersonasAnam  = "anam"  // those of the account with Anam
 )
 
 // Config is all that can be set. Its zero value is not valid; DefaultConfig is.
@@ -27,8 +28,13 @@ type Config struct {
 	Database  string // "sqlite:PATH" or "postgres://..."
 	PublicURL string // where people reach the server, http or https, a path prefix allowed; "" is the address it listens on
 	APIKey    string // accepted as a key of the organization "default"; "" is none
-	Personas  string // PersonasLocal or PersonasAny
-	Bootstrap bool   // whether to put an organization, a persona and a key into an empty database
+	Personas  string // PersonasLocal, PersonasAny or PersonasAnam
+
+	// With AnamAPIKey an open is exchanged for a session of Anam's; without, the server signs one of its own. The key
+	// goes to AnamURL and nowhere else.
+	AnamAPIKey string
+	AnamURL    string
+	Bootstrap  bool // whether to put an organization, a persona and a key into an empty database
 
 	RateLimit         float64        // management requests a second for one organization, with bursts of as many; 0 is no limit
 	TrustedProxies    []netip.Prefix // whose X-Forwarded-For tells where a visitor comes from; nil is nobody's
@@ -72,6 +78,7 @@ func DefaultConfig() Config {
 		Addr:      "127.0.0.1:8080",
 		Database:  "sqlite:sharelinks.db",
 		Personas:  PersonasLocal,
+		AnamURL:   "https://api.anam.ai",
 		Bootstrap: true,
 		// An office behind one address feels none of these.
 		OpenRate:          30,
@@ -110,11 +117,26 @@ func (c Config) Validate() error {
 	if err := checkPublicURL(c.PublicURL); err != nil {
 		add("PublicURL", "%v", err)
 	}
-	if strings.ContainsFunc(c.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if !isVisible(c.APIKey) {
 		add("APIKey", "must be visible ASCII characters without spaces")
 	}
-	if c.Personas != PersonasLocal && c.Personas != PersonasAny {
-		add("Personas", "must be %s or %s, not %q", PersonasLocal, PersonasAny, c.Personas)
+	switch c.Personas {
+	case PersonasLocal, PersonasAny, PersonasAnam:
+	default:
+		add("Personas", "must be %s, %s or %s, not %q", PersonasLocal, PersonasAny, PersonasAnam, c.Personas)
+	}
+	if c.Personas == PersonasAnam && c.AnamAPIKey == "" {
+		add("Personas", "%s needs an API key of Anam", PersonasAnam)
+	}
+	if !isVisible(c.AnamAPIKey) {
+		add("AnamAPIKey", "must be visible ASCII characters without spaces")
+	}
+	switch err := checkPublicURL(c.AnamURL); {
+	case err != nil || c.AnamURL == "":
+		add("AnamURL", "must be http://HOST or https://HOST without a user, a path prefix allowed, as https://api.anam.ai")
+	case c.AnamAPIKey != "" && strings.TrimRight(c.AnamURL, "/") == strings.TrimRight(c.PublicURL, "/"), c.AnamAPIKey != "" && c.AnamURL == "http://"+c.Addr:
+		// The client's commands read the same variable, there for the server that they ask.
+		add("AnamURL", "must be Anam's, not this server's own")
 	}
 	for _, p := range c.TrustedProxies {
 		if !p.IsValid() {
@@ -163,6 +185,10 @@ func isIntegrity(s string) bool {
 	sizes := map[string]int{"sha256": 32, "sha384": 48, "sha512": 64}
 	sum, err := base64.StdEncoding.DecodeString(hash)
 	return err == nil && len(sum) == sizes[name] && len(sum) > 0
+}
+
+func isVisible(key string) bool {
+	return !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 func isAddr(addr string) bool {

@@ -28,7 +28,7 @@ func TestConfigFaultsComeTogetherAndShowNoSecret(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"Addr: must be HOST:PORT", "Database: ", "PublicURL: must be", "APIKey: must be", "Personas: must be local or any", "RateLimit: must be", "LinkOpenBurst: must be", "OpenRate: must be", "TrustedProxies: must be", "VisitsRetention: must be", "ShutdownTimeout: must be"} {
+	for _, want := range []string{"Addr: must be HOST:PORT", "Database: ", "PublicURL: must be", "APIKey: must be", "Personas: must be local, any or anam", "AnamURL: must be", "RateLimit: must be", "LinkOpenBurst: must be", "OpenRate: must be", "TrustedProxies: must be", "VisitsRetention: must be", "ShutdownTimeout: must be"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in:\n%v", want, err)
 		}

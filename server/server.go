@@ -97,22 +97,28 @@ func newServer(ctx context.Context, config Config, db backend, m *metrics) (*Ser
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
+	now := time.Now
+	if config.Now != nil {
+		now = config.Now
+	}
+	anam := session.NewAnam(config.AnamURL, config.AnamAPIKey, now)
 	var personas sharelink.Personas = sharelink.LocalPersonas{Store: db}
-	if config.Personas == PersonasAny {
+	switch config.Personas {
+	case PersonasAny:
 		personas = sharelink.AnyPersona{Store: db}
+	case PersonasAnam:
+		personas = anam
 	}
 	s.links = &links{service: sharelink.NewService(db, personas), publicURL: s.publicURL}
 	s.setPublicURL("http://" + config.Addr)
 	if config.PublicURL != "" {
 		s.setPublicURL(config.PublicURL)
 	}
-	if config.Now != nil {
-		s.links.service.Now, s.accounts.Now = config.Now, config.Now
-	}
+	s.links.service.Now, s.accounts.Now = now, now
 	if err := s.bootstrap(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.openVisits(ctx, db); err != nil {
+	if err := s.openVisits(ctx, db, anam, now); err != nil {
 		return nil, err
 	}
 	if s.handler, err = s.newHandler(); err != nil {
@@ -140,12 +146,15 @@ func (s *Server) bootstrap(ctx context.Context) error {
 }
 
 // openVisits makes what visitors need.
-func (s *Server) openVisits(ctx context.Context, db backend) (err error) {
-	now := s.links.service.Now
+func (s *Server) openVisits(ctx context.Context, db backend, anam *session.Anam, now func() time.Time) (err error) {
 	if s.signer, err = session.NewSigner(ctx, db, now(), s.publicURL); err != nil {
 		return err
 	}
 	opening := sharelink.NewOpening(db, s.signer)
+	if s.config.AnamAPIKey != "" {
+		opening.Sessions = anam
+		s.visitorPages.engine = strings.TrimRight(s.config.AnamURL, "/")
+	}
 	opening.Now, opening.Observe = now, s.metrics.opened
 	s.visits = &visits{opening: opening}
 	return nil

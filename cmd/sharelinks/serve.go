@@ -16,6 +16,9 @@ import (
 // apiKeyVariable has no flag: every user of the machine can read the flags of a process.
 const apiKeyVariable = "SHARELINKS_API_KEY"
 
+// personasFlag is the setting whose default depends on whether there is an account with Anam.
+const personasFlag = "personas"
+
 func (p *program) serve() *cobra.Command {
 	config := server.DefaultConfig()
 	var format, level string
@@ -28,7 +31,10 @@ goes to standard error. An empty database gets the organization "default", the p
 API key, which is shown once, with a request to try it on.
 
 Each flag can be given as the variable named beside it; a flag comes before its variable.
-` + apiKeyVariable + `, a variable only, is accepted as a key of the organization "default".`,
+` + apiKeyVariable + `, a variable only, is accepted as a key of the organization "default".
+With an API key of Anam in the variable ` + keyVariable + `, links lead to the personas of that account and
+whoever opens one gets a session of Anam's; ` + serverVariable + ` says where Anam is. Without, the service
+signs sessions of its own.`,
 		Example: `  sharelinks serve
   sharelinks serve --addr 127.0.0.1:0 --database sqlite:/var/lib/sharelinks/sharelinks.db
   sharelinks serve --database postgres://db/sharelinks --public-url https://links.example.com`,
@@ -40,6 +46,7 @@ Each flag can be given as the variable named beside it; a flag comes before its 
 			if fault := faultOf("APIKey", func(c *server.Config) { c.APIKey = config.APIKey }); fault != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", apiKeyVariable, fault))
 			}
+			faults = append(faults, p.settleAnam(cmd, &config)...)
 			if err := misconfigured(cmd, faults); err != nil {
 				return err
 			}
@@ -68,8 +75,8 @@ Each flag can be given as the variable named beside it; a flag comes before its 
 	addChoice(cmd, "log-format", logAuto, "auto, text or json; auto is text on a terminal and JSON otherwise", &format,
 		logAuto, logText, logJSON)
 	addChoice(cmd, "log-level", "info", "debug, info, warn or error", &level, "debug", "info", "warn", "error")
-	addChoice(cmd, "personas", config.Personas, "local or any: links to personas that were added, or to every id", &config.Personas,
-		server.PersonasLocal, server.PersonasAny)
+	addChoice(cmd, personasFlag, config.Personas, "local, any or anam: links to personas that were added, to every id, or to those of the account with Anam", &config.Personas,
+		server.PersonasLocal, server.PersonasAny, server.PersonasAnam)
 	field("bootstrap", "bool", strconv.FormatBool(config.Bootstrap), "prepare an empty database for use",
 		func(c *server.Config, text string) error { return parseBool(text, &c.Bootstrap) })
 	field("rate-limit", "NUMBER", number(config.RateLimit),
@@ -100,6 +107,33 @@ Each flag can be given as the variable named beside it; a flag comes before its 
 	field("shutdown-timeout", "DURATION", config.ShutdownTimeout.String(), "how long requests in flight may take to finish on a stop",
 		func(c *server.Config, text string) error { return parseDuration(text, &c.ShutdownTimeout) })
 	return cmd
+}
+
+// settleAnam takes the account with Anam from the environment, where its client has it too, and returns its faults. Who
+// has one wants its personas, unless something else was said.
+func (p *program) settleAnam(cmd *cobra.Command, config *server.Config) (faults []error) {
+	config.AnamAPIKey = p.getenv(keyVariable)
+	if fault := faultOf("AnamAPIKey", func(c *server.Config) { c.AnamAPIKey = config.AnamAPIKey }); fault != nil {
+		faults = append(faults, fmt.Errorf("%s: %w", keyVariable, fault))
+	}
+	if config.AnamAPIKey == "" {
+		if config.Personas == server.PersonasAnam {
+			faults = append(faults, fmt.Errorf("--%s (%s): %s needs an API key of Anam in the variable %s", personasFlag, variable(personasFlag), server.PersonasAnam, keyVariable))
+		}
+		return faults
+	}
+	if !cmd.Flags().Changed(personasFlag) && p.getenv(variable(personasFlag)) == "" {
+		config.Personas = server.PersonasAnam
+	}
+	if text := p.getenv(serverVariable); text != "" {
+		config.AnamURL = text
+	}
+	if fault := faultOf("AnamURL", func(c *server.Config) {
+		c.AnamAPIKey, c.AnamURL, c.Addr, c.PublicURL = "x", config.AnamURL, config.Addr, config.PublicURL
+	}); fault != nil && len(faults) == 0 {
+		faults = append(faults, fmt.Errorf("%s: %w", serverVariable, fault))
+	}
+	return faults
 }
 
 // number is a number as a person writes it.
