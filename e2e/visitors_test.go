@@ -22,10 +22,10 @@ import (
 // visitorBrowser starts a Chromium that has a microphone, of a sort: it beeps. Nobody is asked before a page may use it.
 func visitorBrowser(t *testing.T) context.Context {
 	t.Helper()
-	return browserWith(t, true)
+	return chromiumWithMicrophone(t, true)
 }
 
-func browserWith(t *testing.T, asksNobody bool) context.Context {
+func chromiumWithMicrophone(t *testing.T, asksNobody bool) context.Context {
 	t.Helper()
 	return chromium(t, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", asksNobody),
 		chromedp.WindowSize(960, 640))
@@ -142,24 +142,16 @@ func TestBlockedMicrophoneSpendsNothing(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "blocked.db"))
 	address, uses := p.link(nil)
-	ctx := browserWith(t, false)
+	ctx := chromiumWithMicrophone(t, false)
 	w := watch(t, ctx)
 	do(t, ctx, chromedp.Navigate(address))
-	if _, err := chromedp.CallBrowser(ctx, browser.SetPermission, browser.SetPermissionParams{
-		Permission: &browser.PermissionDescriptor{Name: "microphone"}, Setting: browser.PermissionSettingDenied,
-	}); err != nil {
-		t.Fatal(err)
-	}
+	gallery{t, ctx}.permit(browser.PermissionSettingDenied)
 	do(t, ctx, press("start", nil))
 	in(t, ctx, "blocked", nil)
 	if n := uses(); n != 0 {
 		t.Errorf("a blocked microphone cost %d uses", n)
 	}
-	if _, err := chromedp.CallBrowser(ctx, browser.SetPermission, browser.SetPermissionParams{
-		Permission: &browser.PermissionDescriptor{Name: "microphone"}, Setting: browser.PermissionSettingGranted,
-	}); err != nil {
-		t.Fatal(err)
-	}
+	gallery{t, ctx}.permit(browser.PermissionSettingGranted)
 	do(t, ctx, press("start", nil))
 	in(t, ctx, "local", nil)
 	if n := uses(); n != 1 {
@@ -179,7 +171,7 @@ func frameOf(t *testing.T, ctx context.Context) *chromedp.Node { //nolint:revive
 }
 
 func iframe(address, attributes string) string {
-	return `<iframe src="` + address + `" width="720" height="480" title="Cara" ` + attributes + `></iframe>`
+	return `<iframe src="` + address + `" title="Cara" style="position: fixed; inset: 0; width: 100%; height: 100%; border: 0" ` + attributes + `></iframe>`
 }
 
 func TestPlayerOnASiteThatMay(t *testing.T) {
@@ -215,6 +207,8 @@ func TestPlayerOnASiteThatMayNot(t *testing.T) {
 	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "refused.db"))
 	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, "https://www.example.com"))
 	ctx := visitorBrowser(t)
+	g := gallery{t, ctx}
+	g.view(720, 480, "light")
 
 	// A site that the browser names is told what is missing.
 	s := newSite(t)
@@ -222,6 +216,7 @@ func TestPlayerOnASiteThatMayNot(t *testing.T) {
 	if text := in(t, ctx, "site", frameOf(t, ctx)); !strings.Contains(text, s.url) || strings.Contains(text, "Cara") {
 		t.Errorf("the frame says %q", text)
 	}
+	g.shoot("site")
 
 	// One that hides itself is refused by the browser.
 	do(t, ctx, chromedp.Navigate(s.page(iframe(address, `allow="microphone; autoplay" referrerpolicy="no-referrer"`))))
@@ -252,11 +247,15 @@ func TestOrb(t *testing.T) {
 	shadow := func(selector string) chromedp.JSPath {
 		return chromedp.JSPath(`document.querySelector('share-link').shadowRoot?.querySelector('` + selector + `')`)
 	}
+	g := gallery{t, ctx}
+	g.view(720, 720, "light")
 	do(t, ctx, chromedp.Navigate(home), chromedp.Click(shadow(".orb"), chromedp.NodeVisible))
 	frames, err := chromedp.Run(ctx, chromedp.Nodes(shadow("iframe"), chromedp.NodeReady))
 	if err != nil {
 		t.Fatal(err)
 	}
+	in(t, ctx, "ready", frames[0])
+	g.shoot("orb")
 	do(t, ctx, press("start", frames[0]))
 	in(t, ctx, "local", frames[0])
 	if n := uses(); n != 1 {
