@@ -19,6 +19,8 @@ import (
 const (
 	routeLinks = "/v1/share-links"
 	routeLink  = "/v1/share-links/{id}"
+
+	routeVisits = routeLink + "/visits"
 )
 
 // call is one call of a method, with all its attempts. The transport finds it in the request's context.

@@ -28,6 +28,10 @@ type (
 	Type = wire.ShareLinkType
 	// Fault is one fault of a request, and where it is.
 	Fault = wire.Fault
+	// Visit is one try to open a link.
+	Visit = wire.Visit
+	// VisitPage is one page of visits.
+	VisitPage = wire.VisitPage
 )
 
 // The kinds of link that this version of the contract has.

@@ -129,6 +129,28 @@ func ExampleClient_List() {
 	// Output: 2 of 3 on page 1 of 2
 }
 
+func ExampleClient_Visits() {
+	url, stop := start()
+	defer stop()
+	c, err := client.New(client.WithURL(url), client.WithKey("a-key"))
+	check(err)
+	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(1)})
+	check(err)
+	for range 2 { // people open links, without a key
+		resp, err := http.Post(url+"/v1/share/"+link.Token+"/sessions", "", nil)
+		check(err)
+		check(resp.Body.Close())
+	}
+	page, err := c.Visits(ctx, link.ID, 1, 20)
+	check(err)
+	for _, visit := range page.Data {
+		fmt.Println(visit.Outcome)
+	}
+	// Output:
+	// EXHAUSTED
+	// OPENED
+}
+
 func ExampleClient_All() {
 	c, stop := dial()
 	defer stop()

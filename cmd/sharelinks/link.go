@@ -56,7 +56,7 @@ Exit codes:
   4  the API key is not accepted, or may not do this
   5  try again later: no connection, too many requests, server down or too slow`,
 	})
-	cmd.AddCommand(p.linkCreate(), p.linkList(), p.linkGet(), p.linkUpdate(), p.linkDelete(), p.linkOpenURL(), p.linkEmbed())
+	cmd.AddCommand(p.linkCreate(), p.linkList(), p.linkGet(), p.linkUpdate(), p.linkDelete(), p.linkOpenURL(), p.linkEmbed(), p.linkVisits())
 	return cmd
 }
 
