@@ -15,7 +15,7 @@ COLD := google.golang.org/protobuf/... github.com/prometheus/... github.com/spf1
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: run
 run: build ## Build and serve on http://127.0.0.1:8080; the first start prints a key and a curl
@@ -75,6 +75,11 @@ bench: ## Run the Go benchmarks, allocations included
 load: build ## Creates over loopback at 64 connections, beside a bare Echo handler (needs wrk)
 	go run ./e2e/load -binary bin/sharelinks
 
+.PHONY: screenshots
+screenshots: ## Write a picture of each state of the visitor page to docs/screenshots
+	go test -count=1 -run '^(TestScreenshots|TestVisitorTalksToAnam|TestOrb|TestPlayerOnASiteThatMayNot)$$' ./e2e \
+		-args -screenshots $(CURDIR)/docs/screenshots
+
 .PHONY: needs
-needs: ## Install what the tests need besides Go: PostgreSQL and Chromium
+needs: ## Install what the tests need besides Go: PostgreSQL, Chromium, the player
 	@.ci/needs

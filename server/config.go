@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,12 +47,29 @@ type Config struct {
 
 	VisitsRetention time.Duration // how long visits are remembered, at least a minute
 
+	PlayerScript    string // URL of the script that shows a persona: @anam-ai/js-sdk, as its UMD build
+	PlayerIntegrity string // what its bytes must be, as "sha384-..."; "" is for the default PlayerScript only
+
 	ValidateResponses bool          // whether to hold our own responses to the contract too; costs about 20 us each
 	ShutdownTimeout   time.Duration // how long requests in flight may take to finish on a stop
 
 	Version string           // shown in /metrics and in the docs; "" is "dev"
 	Logger  *slog.Logger     // nil is silence
 	Now     func() time.Time // the clock; nil is time.Now
+}
+
+// The player is pinned to one version and to the bytes of it: whatever its host serves otherwise, no browser runs.
+const (
+	defaultPlayerScript    = "https://cdn.jsdelivr.net/npm/@anam-ai/js-sdk@4.27.0/dist/umd/anam.js"
+	defaultPlayerIntegrity = "sha384-YlLVEzjnPjezw7TzjG3RWqeUtTruSn3+WnfBBg9CyHOCpf0VqVorwHodrE7ZieF0"
+)
+
+// playerIntegrity is the integrity of the player's script.
+func (c Config) playerIntegrity() string {
+	if c.PlayerIntegrity == "" && c.PlayerScript == defaultPlayerScript {
+		return defaultPlayerIntegrity
+	}
+	return c.PlayerIntegrity
 }
 
 // DefaultConfig returns the configuration for which nothing is said.
@@ -70,6 +88,7 @@ func DefaultConfig() Config {
 		UnknownTokenRate:  1,
 		UnknownTokenBurst: 30,
 		VisitsRetention:   90 * 24 * time.Hour,
+		PlayerScript:      defaultPlayerScript,
 		ShutdownTimeout:   15 * time.Second,
 	}
 }
@@ -145,10 +164,27 @@ func (c Config) Validate() error {
 	if c.VisitsRetention < time.Minute {
 		add("VisitsRetention", "must be at least a minute, not %v", c.VisitsRetention)
 	}
+	if u, err := url.Parse(c.PlayerScript); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+		add("PlayerScript", "must be an http or https URL, not %q", c.PlayerScript)
+	}
+	switch integrity := c.playerIntegrity(); {
+	case integrity == "":
+		add("PlayerIntegrity", "must say what the bytes of that player's script are, as sha384-... (openssl dgst -sha384 -binary anam.js | base64)")
+	case !isIntegrity(integrity):
+		add("PlayerIntegrity", "must be sha256-, sha384- or sha512- and the hash in base64, not %q", integrity)
+	}
 	if c.ShutdownTimeout <= 0 {
 		add("ShutdownTimeout", "must be above 0, not %v", c.ShutdownTimeout)
 	}
 	return errors.Join(faults...)
+}
+
+// isIntegrity tells whether a browser can check bytes by this. By what it cannot read it checks nothing.
+func isIntegrity(s string) bool {
+	name, hash, _ := strings.Cut(s, "-")
+	sizes := map[string]int{"sha256": 32, "sha384": 48, "sha512": 64}
+	sum, err := base64.StdEncoding.DecodeString(hash)
+	return err == nil && len(sum) == sizes[name] && len(sum) > 0
 }
 
 func isVisible(key string) bool {

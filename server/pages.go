@@ -34,6 +34,9 @@ func (s *Server) servePages(e *echo.Echo) error {
 	page(e, "/readyz", s.ready)
 	page(e, "/metrics", echo.WrapHandler(s.metrics.handler()))
 	page(e, "/.well-known/jwks.json", s.keySet)
+	if err := s.serveVisitorPages(e); err != nil {
+		return err
+	}
 	docs := s.docs()
 	page(e, "/docs", docs)
 	page(e, "/docs/*", docs)

@@ -31,6 +31,7 @@ type Server struct {
 	accounts      *sharelink.Accounts
 	links         *links
 	visits        *visits
+	visitorPages  visitorPages
 	signer        *session.Signer
 	limits        *buckets[uuid.UUID]
 	guards        *guards
@@ -152,6 +153,7 @@ func (s *Server) openVisits(ctx context.Context, db backend, anam *session.Anam,
 	opening := sharelink.NewOpening(db, s.signer)
 	if s.config.AnamAPIKey != "" {
 		opening.Sessions = anam
+		s.visitorPages.engine = strings.TrimRight(s.config.AnamURL, "/")
 	}
 	opening.Now, opening.Observe = now, s.metrics.opened
 	s.visits = &visits{opening: opening}

@@ -16,19 +16,29 @@ import (
 func (s *Server) admitVisitor(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		guardVisitor(c.Response().Header())
-		k := callOf(c)
-		k.visitor = s.visitorOf(c.Request())
-		link, err := s.visits.opening.Find(c.Request().Context(), tokenOf(c))
-		if sharelink.CodeOf(err) == sharelink.LinkNotFound {
-			return s.guards.unknownToken(k.visitor, err, s.visits.opening.Now())
-		}
-		if err != nil {
+		if err := s.findLink(c); err != nil {
 			return err
 		}
-		k.link = link
-		shareAcrossOrigins(c.Response().Header(), link, k.visitor)
+		k := callOf(c)
+		shareAcrossOrigins(c.Response().Header(), k.link, k.visitor)
 		return next(c)
 	}
+}
+
+// findLink puts the visitor, and the link that the token in the path leads to, into the call. Who tries tokens that no
+// link has is slowed down.
+func (s *Server) findLink(c echo.Context) error {
+	k := callOf(c)
+	k.visitor = s.visitorOf(c.Request())
+	link, err := s.visits.opening.Find(c.Request().Context(), tokenOf(c))
+	if sharelink.CodeOf(err) == sharelink.LinkNotFound {
+		return s.guards.unknownToken(k.visitor, err, s.visits.opening.Now())
+	}
+	if err != nil {
+		return err
+	}
+	k.link = link
+	return nil
 }
 
 // guardVisitor sets the headers that every answer about a token has, an error too.

@@ -43,7 +43,7 @@ signs sessions of its own.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			faults := p.settle(cmd)
 			config.APIKey = p.getenv(apiKeyVariable)
-			if fault := faultOf(func(c *server.Config) { c.APIKey = config.APIKey }); fault != nil {
+			if fault := faultOf("APIKey", func(c *server.Config) { c.APIKey = config.APIKey }); fault != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", apiKeyVariable, fault))
 			}
 			faults = append(faults, p.settleAnam(cmd, &config)...)
@@ -63,7 +63,7 @@ signs sessions of its own.`,
 			if err := set(&config, text); err != nil {
 				return err
 			}
-			return faultOf(func(c *server.Config) { _ = set(c, text) })
+			return faultOf(strings.ReplaceAll(name, "-", ""), func(c *server.Config) { _ = set(c, text) })
 		})
 	}
 	field("addr", "HOST:PORT", config.Addr, "where to listen; port 0 picks a free one",
@@ -98,6 +98,10 @@ signs sessions of its own.`,
 		func(c *server.Config, text string) error { return parseCount(text, &c.UnknownTokenBurst) })
 	field("visits-retention", "DURATION", config.VisitsRetention.String(), "how long visits are remembered, as 2160h for 90 days",
 		func(c *server.Config, text string) error { return parseDuration(text, &c.VisitsRetention) })
+	field("player-script", "URL", "", "the player that visitors load (default: @anam-ai/js-sdk 4.27.0 from cdn.jsdelivr.net)",
+		func(c *server.Config, text string) error { c.PlayerScript = text; return nil })
+	field("player-integrity", "HASH", "", "what its bytes must be, as sha384-... (default: those of the default player)",
+		func(c *server.Config, text string) error { c.PlayerIntegrity = text; return nil })
 	field("validate-responses", "bool", strconv.FormatBool(config.ValidateResponses), "hold the service's own responses to the contract too",
 		func(c *server.Config, text string) error { return parseBool(text, &c.ValidateResponses) })
 	field("shutdown-timeout", "DURATION", config.ShutdownTimeout.String(), "how long requests in flight may take to finish on a stop",
@@ -109,7 +113,7 @@ signs sessions of its own.`,
 // has one wants its personas, unless something else was said.
 func (p *program) settleAnam(cmd *cobra.Command, config *server.Config) (faults []error) {
 	config.AnamAPIKey = p.getenv(keyVariable)
-	if fault := faultOf(func(c *server.Config) { c.AnamAPIKey = config.AnamAPIKey }); fault != nil {
+	if fault := faultOf("AnamAPIKey", func(c *server.Config) { c.AnamAPIKey = config.AnamAPIKey }); fault != nil {
 		faults = append(faults, fmt.Errorf("%s: %w", keyVariable, fault))
 	}
 	if config.AnamAPIKey == "" {
@@ -124,7 +128,7 @@ func (p *program) settleAnam(cmd *cobra.Command, config *server.Config) (faults 
 	if text := p.getenv(serverVariable); text != "" {
 		config.AnamURL = text
 	}
-	if fault := faultOf(func(c *server.Config) {
+	if fault := faultOf("AnamURL", func(c *server.Config) {
 		c.AnamAPIKey, c.AnamURL, c.Addr, c.PublicURL = "x", config.AnamURL, config.Addr, config.PublicURL
 	}); fault != nil && len(faults) == 0 {
 		faults = append(faults, fmt.Errorf("%s: %w", serverVariable, fault))
@@ -190,13 +194,19 @@ curl --request POST \
 // shellQuoted is a text as one word of a POSIX shell.
 func shellQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// faultOf returns what the server says of a configuration that is the default but for one change, without the name that
-// it has for the field: the caller has its own.
-func faultOf(change func(*server.Config)) error {
+// faultOf returns what the server says of one field, in a configuration that is the default but for one change, without the
+// name that it has for the field: the caller has its own. What it says of other fields may be mended by other settings.
+func faultOf(field string, change func(*server.Config)) error {
 	c := server.DefaultConfig()
 	change(&c)
-	if fault, ok := errors.AsType[*server.Fault](c.Validate()); ok {
-		return errors.New(fault.Detail)
+	joined, _ := c.Validate().(interface{ Unwrap() []error })
+	if joined == nil {
+		return nil
+	}
+	for _, err := range joined.Unwrap() {
+		if fault, ok := errors.AsType[*server.Fault](err); ok && strings.EqualFold(fault.Field, field) {
+			return errors.New(fault.Detail)
+		}
 	}
 	return nil
 }

@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"github.com/sharelinks-dev/sharelinks/client/wire"
+)
+
+var screenshots = flag.String("screenshots", "", "directory to write a picture of each state of the visitor page to")
+
+// gallery takes pictures of what visitors see. The orb stands still in them, so that they change only when the page does.
+type gallery struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// shoot takes the picture and, when it was asked for, keeps it, at this scale.
+func (g gallery) shoot(name string, scale ...float64) {
+	g.t.Helper()
+	if *screenshots == "" {
+		return
+	}
+	params := page.CaptureScreenshotParams{}
+	if len(scale) == 1 {
+		size, err := chromedp.Run(g.ctx, chromedp.Evaluate[[]float64](`[innerWidth, innerHeight]`))
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		params.Clip = &page.Viewport{Width: size[0], Height: size[1], Scale: scale[0]}
+	}
+	shot, err := chromedp.Call(g.ctx, page.CaptureScreenshot, params)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	picture, err := png.Decode(bytes.NewReader(shot.Data))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&b, picture); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), b.Bytes(), 0o644); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// view sets the size of the window, and what the visitor prefers.
+func (g gallery) view(width, height int64, scheme string) {
+	g.t.Helper()
+	do(g.t, g.ctx, chromedp.EmulateViewport(width, height))
+	if _, err := chromedp.Call(g.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}}); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// fits fails the test when the page is wider than the window.
+func (g gallery) fits() {
+	g.t.Helper()
+	if over, err := chromedp.Run(g.ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`)); err != nil || over {
+		g.t.Errorf("the page is wider than its window, %v", err)
+	}
+}
+
+// permit grants or denies the microphone.
+func (g gallery) permit(setting browser.PermissionSetting) {
+	g.t.Helper()
+	if _, err := chromedp.CallBrowser(g.ctx, browser.SetPermission, browser.SetPermissionParams{
+		Permission: &browser.PermissionDescriptor{Name: "microphone"}, Setting: setting,
+	}); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// Every state that a visitor can meet without a persona's service is met, in a window of the usual size. `make screenshots`
+// keeps the pictures.
+func TestScreenshots(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "screenshots.db"), "--open-rate", "0.2", "--open-burst", "2")
+	g := gallery{t, chromiumWithMicrophone(t, false)}
+	g.view(720, 480, "light")
+	at := func(address, state, name string, scale ...float64) {
+		t.Helper()
+		do(t, g.ctx, chromedp.Navigate(address))
+		in(t, g.ctx, state, nil)
+		g.fits()
+		g.shoot(name, scale...)
+	}
+	then := func(state, name string) {
+		t.Helper()
+		do(t, g.ctx, press("start", nil))
+		in(t, g.ctx, state, nil)
+		g.fits()
+		g.shoot(name)
+	}
+
+	address, _ := p.link(nil)
+	at(address, "ready", "ready")
+	at(address+"?theme=dark", "ready", "ready-dark")
+	g.view(320, 568, "light")
+	at(address, "ready", "ready-320")
+	g.view(320, 240, "light")
+	at(address, "ready", "ready-small")
+	g.view(3840, 2160, "dark")
+	at(address, "ready", "ready-4k", 0.2)
+	g.view(720, 480, "dark")
+	g.permit(browser.PermissionSettingDenied)
+	do(t, g.ctx, chromedp.Navigate(address))
+	then("blocked", "blocked")
+	g.permit(browser.PermissionSettingGranted)
+	then("local", "local")
+
+	g.view(720, 480, "light")
+	used, _ := p.link(func(r *wire.CreateShareLinkRequest) { r.UsageLimit.Set(1) })
+	do(t, g.ctx, chromedp.Navigate(used), press("start", nil))
+	in(t, g.ctx, "local", nil)
+	at(used, "exhausted", "exhausted")
+	off, _ := p.link(func(r *wire.CreateShareLinkRequest) { r.Enabled.Set(false) })
+	at(off, "disabled", "disabled")
+	over, _ := p.link(func(r *wire.CreateShareLinkRequest) { r.ExpiresInHours.Set(1e-9) })
+	at(over, "expired", "expired")
+	at(p.url+"/share/sh_222222222222222222222", "unknown", "unknown")
+	do(t, g.ctx, chromedp.Navigate(address))
+	then("busy", "busy")
+	p.kill()
+	do(t, g.ctx, chromedp.WaitEnabled(chromedp.CSS(`[data-for=busy] button`)))
+	then("lost", "lost")
+}

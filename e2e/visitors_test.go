@@ -1,0 +1,271 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"github.com/sharelinks-dev/sharelinks/client/wire"
+)
+
+// visitorBrowser starts a Chromium that has a microphone, of a sort: it beeps. Nobody is asked before a page may use it.
+func visitorBrowser(t *testing.T) context.Context {
+	t.Helper()
+	return chromiumWithMicrophone(t, true)
+}
+
+func chromiumWithMicrophone(t *testing.T, asksNobody bool) context.Context {
+	t.Helper()
+	return chromium(t, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", asksNobody),
+		chromedp.WindowSize(960, 640))
+}
+
+// link makes a link and returns its address on the server, and how often it was opened so far.
+func (p *process) link(change func(*wire.CreateShareLinkRequest)) (address string, uses func() int) {
+	p.t.Helper()
+	link, err := p.create(p.t.Context(), change, "")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return link.URL, func() int { return p.all(p.t.Context())[link.ID].UsageCount }
+}
+
+// embed is a change that makes a link one that this site may embed.
+func embed(kind wire.ShareLinkType, origins ...string) func(*wire.CreateShareLinkRequest) {
+	return func(r *wire.CreateShareLinkRequest) {
+		r.Type = kind
+		r.AllowedOrigins.Set(origins)
+	}
+}
+
+// site is another server, whose pages hold what their address says: the HTML, and the policies that the page has.
+type site struct{ url string }
+
+func newSite(t *testing.T) site {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		for _, name := range []string{"Content-Security-Policy", "Referrer-Policy"} {
+			if value := r.FormValue(name); value != "" {
+				w.Header().Set(name, value)
+			}
+		}
+		fmt.Fprint(w, `<!doctype html><html lang="en"><title>A site</title><link rel="icon" href="data:,"><body>`, r.FormValue("html"))
+	}))
+	t.Cleanup(s.Close)
+	return site{s.URL}
+}
+
+// page is the address of a page with this in it. Policies come in pairs of name and value.
+func (s site) page(html string, policies ...string) string {
+	q := url.Values{"html": {html}}
+	for i := 0; i < len(policies); i += 2 {
+		q.Set(policies[i], policies[i+1])
+	}
+	return s.url + "/?" + q.Encode()
+}
+
+// in waits until the section of this state is seen, in the frame if it is not nil, and returns its text.
+func in(t *testing.T, ctx context.Context, state string, frame *chromedp.Node) string { //nolint:revive // the test comes first
+	t.Helper()
+	options := []chromedp.QueryOption{chromedp.NodeVisible}
+	if frame != nil {
+		options = append(options, chromedp.FromNode(frame))
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS(`section[data-for=`+state+`]`), options...))
+	if err != nil {
+		now, _ := chromedp.Run(t.Context(), chromedp.Text(chromedp.CSS(`body`)))
+		t.Fatalf("the page does not come to the state %s: %v\n%s", state, err, now)
+	}
+	return text
+}
+
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) { //nolint:revive // the test comes first
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// press clicks a button of the page, or of the frame.
+func press(button string, frame *chromedp.Node) chromedp.Action[chromedp.Void] {
+	options := []chromedp.QueryOption{chromedp.NodeVisible}
+	if frame != nil {
+		options = append(options, chromedp.FromNode(frame))
+	}
+	return chromedp.Click(chromedp.CSS(`section:not([hidden]) button[data-do=`+button+`]:enabled`), options...)
+}
+
+func TestVisitorOpensALink(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "visit.db"))
+	once := 1
+	address, uses := p.link(func(r *wire.CreateShareLinkRequest) { r.UsageLimit.Set(once) })
+	ctx := visitorBrowser(t)
+	w := watch(t, ctx)
+	do(t, ctx, chromedp.Navigate(address))
+	if text := in(t, ctx, "ready", nil); !strings.Contains(text, "Cara") {
+		t.Errorf("the page says %q", text)
+	}
+	if n := uses(); n != 0 {
+		t.Errorf("to look cost %d uses", n)
+	}
+	do(t, ctx, chromedp.Focus(chromedp.CSS(`button[data-do=start]`), chromedp.NodeVisible), chromedp.KeyEvent("\r"))
+	in(t, ctx, "local", nil)
+	if n := uses(); n != 1 {
+		t.Errorf("one visit cost %d uses", n)
+	}
+	focused, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.activeElement.textContent + '|' + document.getElementById('status').textContent`))
+	if err != nil || !strings.HasPrefix(focused, "Connected in local mode|The link works") {
+		t.Errorf("who cannot see is told %q, %v", focused, err)
+	}
+	w.want(t, p.url)
+
+	do(t, ctx, chromedp.Navigate(address))
+	in(t, ctx, "exhausted", nil)
+}
+
+func TestBlockedMicrophoneSpendsNothing(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "blocked.db"))
+	address, uses := p.link(nil)
+	ctx := chromiumWithMicrophone(t, false)
+	w := watch(t, ctx)
+	do(t, ctx, chromedp.Navigate(address))
+	gallery{t, ctx}.permit(browser.PermissionSettingDenied)
+	do(t, ctx, press("start", nil))
+	in(t, ctx, "blocked", nil)
+	if n := uses(); n != 0 {
+		t.Errorf("a blocked microphone cost %d uses", n)
+	}
+	gallery{t, ctx}.permit(browser.PermissionSettingGranted)
+	do(t, ctx, press("start", nil))
+	in(t, ctx, "local", nil)
+	if n := uses(); n != 1 {
+		t.Errorf("one visit cost %d uses", n)
+	}
+	w.want(t, p.url)
+}
+
+// frameOf returns the first iframe of the page.
+func frameOf(t *testing.T, ctx context.Context) *chromedp.Node { //nolint:revive // the test comes first
+	t.Helper()
+	nodes, err := chromedp.Run(ctx, chromedp.Nodes(chromedp.CSS(`iframe`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nodes[0]
+}
+
+func iframe(address, attributes string) string {
+	return `<iframe src="` + address + `" title="Cara" style="position: fixed; inset: 0; width: 100%; height: 100%; border: 0" ` + attributes + `></iframe>`
+}
+
+func TestPlayerOnASiteThatMay(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "player.db"))
+	s := newSite(t)
+	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, s.url))
+	ctx := visitorBrowser(t)
+	w := watch(t, ctx)
+
+	do(t, ctx, chromedp.Navigate(s.page(iframe(address, ""))))
+	frame := frameOf(t, ctx)
+	do(t, ctx, press("start", frame))
+	if text := in(t, ctx, "embed", frame); !strings.Contains(text, `allow="microphone; autoplay"`) {
+		t.Errorf("an iframe without the microphone is told %q", text)
+	}
+	if n := uses(); n != 0 {
+		t.Errorf("that cost %d uses", n)
+	}
+
+	do(t, ctx, chromedp.Navigate(s.page(iframe(address, `allow="microphone; autoplay"`))))
+	frame = frameOf(t, ctx)
+	do(t, ctx, press("start", frame))
+	in(t, ctx, "local", frame)
+	if n := uses(); n != 1 {
+		t.Errorf("one visit cost %d uses", n)
+	}
+	w.want(t, p.url, s.url)
+}
+
+func TestPlayerOnASiteThatMayNot(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "refused.db"))
+	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, "https://www.example.com"))
+	ctx := visitorBrowser(t)
+	g := gallery{t, ctx}
+	g.view(720, 480, "light")
+
+	// A site that the browser names is told what is missing.
+	s := newSite(t)
+	do(t, ctx, chromedp.Navigate(s.page(iframe(address, `allow="microphone; autoplay"`))))
+	if text := in(t, ctx, "site", frameOf(t, ctx)); !strings.Contains(text, s.url) || strings.Contains(text, "Cara") {
+		t.Errorf("the frame says %q", text)
+	}
+	g.shoot("site")
+
+	// One that hides itself is refused by the browser.
+	do(t, ctx, chromedp.Navigate(s.page(iframe(address, `allow="microphone; autoplay" referrerpolicy="no-referrer"`))))
+	tree, err := chromedp.Call(ctx, page.GetFrameTree, cdp.Empty{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if frames := tree.FrameTree.ChildFrames; len(frames) != 1 || !strings.HasPrefix(frames[0].Frame.URL, "chrome-error://") {
+		t.Errorf("the browser shows the frame: %+v", frames[0].Frame)
+	}
+	if n := uses(); n != 0 {
+		t.Errorf("that cost %d uses", n)
+	}
+}
+
+func TestOrb(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "orb.db"))
+	s := newSite(t)
+	address, uses := p.link(embed(wire.ShareLinkTypeOrbEmbed, s.url))
+	token := address[strings.LastIndexByte(address, '/')+1:]
+	// The site has a strict policy of its own, and names itself to nobody.
+	html := fmt.Sprintf(`<script src="%s/embed.js" async></script><share-link token="%s" theme="dark" label="Talk to Cara"></share-link>`, p.url, token)
+	home := s.page(html, "Referrer-Policy", "no-referrer",
+		"Content-Security-Policy", "default-src 'none'; img-src data:; script-src "+p.url+"; frame-src "+p.url)
+	ctx := visitorBrowser(t)
+	w := watch(t, ctx)
+	shadow := func(selector string) chromedp.JSPath {
+		return chromedp.JSPath(`document.querySelector('share-link').shadowRoot?.querySelector('` + selector + `')`)
+	}
+	g := gallery{t, ctx}
+	g.view(720, 720, "light")
+	do(t, ctx, chromedp.Navigate(home), chromedp.Click(shadow(".orb"), chromedp.NodeVisible))
+	frames, err := chromedp.Run(ctx, chromedp.Nodes(shadow("iframe"), chromedp.NodeReady))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in(t, ctx, "ready", frames[0])
+	g.shoot("orb")
+	do(t, ctx, press("start", frames[0]))
+	in(t, ctx, "local", frames[0])
+	if n := uses(); n != 1 {
+		t.Errorf("one visit cost %d uses", n)
+	}
+	do(t, ctx, chromedp.Focus(shadow(".close"), chromedp.NodeVisible), chromedp.KeyEvent("\u001b"))
+	closed, err := chromedp.Run(ctx, chromedp.Evaluate[string](
+		`const e = document.querySelector('share-link'); [!e.shadowRoot.querySelector('iframe'), e.shadowRoot.activeElement?.className, e.shadowRoot.activeElement?.ariaLabel].join()`))
+	if err != nil || closed != "true,orb,Talk to Cara" {
+		t.Errorf("after Escape: %s, %v", closed, err)
+	}
+	w.want(t, p.url, s.url)
+}
