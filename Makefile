@@ -79,7 +79,7 @@ load: build ## Creates over loopback at 64 connections, beside a bare Echo handl
 
 .PHONY: screenshots
 screenshots: ## Write a picture of each state of the visitor page to docs/screenshots
-	go test -count=1 -run '^(TestScreenshots|TestVisitorTalksToAnam|TestOrb|TestPlayerOnASiteThatMayNot)$$' ./e2e \
+	go test -count=1 -run '^Test(Screenshots|VisitorTalksToAnam|AnamHangsUp|AnotherPlayer|Orb|PlayerOnASite)' ./e2e \
 		-args -screenshots $(CURDIR)/docs/screenshots
 
 .PHONY: needs

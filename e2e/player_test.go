@@ -169,7 +169,7 @@ func TestVisitorTalksToAnam(t *testing.T) {
 	if want := sessionToken + " " + e.url + " persona 1"; err != nil || given != want {
 		t.Errorf("the player was given %q, %v, want %q", given, err, want)
 	}
-	g.shoot("live", 0.6)
+	g.shoot("live", 0.55)
 	do(t, g.ctx, press("mute", nil), press("end", nil))
 	in(t, g.ctx, "ended", nil)
 	if stopped, err := chromedp.Run(g.ctx, chromedp.Evaluate[bool](`given.stopped`)); err != nil || !stopped {
@@ -195,11 +195,37 @@ func TestAnotherPlayerDoesNotRun(t *testing.T) {
 	e := startEngine(t, []byte(standIn))
 	p, _, _ := serveWithPlayer(t, e, integrity([]byte("something else")))
 	address, uses := p.link(adaOnce)
-	ctx := visitorBrowser(t)
-	do(t, ctx, chromedp.Navigate(address), press("start", nil))
-	in(t, ctx, "noplayer", nil)
+	g := gallery{t, visitorBrowser(t)}
+	g.view(720, 480, "dark")
+	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
+	in(t, g.ctx, "noplayer", nil)
+	g.shoot("noplayer")
 	if n := uses(); n != 0 {
 		t.Errorf("that cost %d uses", n)
+	}
+}
+
+// When nobody can know whether Anam made a session, the visitor hears that the visit may have been counted.
+func TestAnamHangsUp(t *testing.T) {
+	t.Parallel()
+	e := startEngine(t, []byte(standIn))
+	hangUp := make(chan struct{})
+	e.Refuse = func(http.ResponseWriter, *http.Request) bool {
+		<-hangUp
+		panic(http.ErrAbortHandler)
+	}
+	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
+	address, uses := p.link(adaOnce)
+	g := gallery{t, visitorBrowser(t)}
+	g.view(720, 480, "dark")
+	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
+	in(t, g.ctx, "connecting", nil)
+	g.shoot("connecting")
+	close(hangUp)
+	in(t, g.ctx, "slow", nil)
+	g.shoot("slow")
+	if n := uses(); n != 1 {
+		t.Errorf("%d uses", n)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/browser"
@@ -89,7 +90,7 @@ func (g gallery) permit(setting browser.PermissionSetting) {
 // keeps the pictures.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "screenshots.db"), "--open-rate", "0.2", "--open-burst", "2")
+	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "screenshots.db"), "--open-rate", "0.2", "--open-burst", "3")
 	g := gallery{t, chromiumWithMicrophone(t, false)}
 	g.view(720, 480, "light")
 	at := func(address, state, name string, scale ...float64) {
@@ -133,6 +134,9 @@ func TestScreenshots(t *testing.T) {
 	over, _ := p.link(func(r *wire.CreateShareLinkRequest) { r.ExpiresInHours.Set(1e-9) })
 	at(over, "expired", "expired")
 	at(p.url+"/share/sh_222222222222222222222", "unknown", "unknown")
+	// By another name the page is of an origin that nobody allowed.
+	do(t, g.ctx, chromedp.Navigate(strings.Replace(address, "127.0.0.1", "localhost", 1)))
+	then("origin", "origin")
 	do(t, g.ctx, chromedp.Navigate(address))
 	then("busy", "busy")
 	p.kill()

@@ -181,6 +181,8 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, s.url))
 	ctx := visitorBrowser(t)
 	w := watch(t, ctx)
+	g := gallery{t, ctx}
+	g.view(720, 480, "light")
 
 	do(t, ctx, chromedp.Navigate(s.page(iframe(address, ""))))
 	frame := frameOf(t, ctx)
@@ -188,6 +190,7 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 	if text := in(t, ctx, "embed", frame); !strings.Contains(text, `allow="microphone; autoplay"`) {
 		t.Errorf("an iframe without the microphone is told %q", text)
 	}
+	g.shoot("embed")
 	if n := uses(); n != 0 {
 		t.Errorf("that cost %d uses", n)
 	}

@@ -104,7 +104,7 @@ func (p *visitorPages) serve(c echo.Context, place string) error {
 	err := p.server.findLink(c)
 	k.err = err
 	link, site := k.link, embedder(c.Request())
-	v := visitorView{Place: place, Theme: themeOf(c), Nonce: rand.Text(), CSS: p.css, JS: p.js}
+	v := visitorView{Place: place, Theme: themeOf(c), Nonce: rand.Text(), CSS: p.css, JS: p.js, RemoveWatermark: link.RemoveWatermark}
 	status, ancestors := http.StatusOK, frameAncestors(link)
 	switch {
 	case sharelink.CodeOf(err) == sharelink.LinkNotFound:
@@ -126,7 +126,6 @@ func (p *visitorPages) serve(c echo.Context, place string) error {
 		v.State = string(p.server.visits.opening.Status(link))
 		v.Active = v.State == string(sharelink.Active)
 		v.State = strings.ToLower(v.State)
-		v.RemoveWatermark = link.RemoveWatermark
 		if v.Active {
 			p.invite(&v, link)
 		} else {

@@ -47,6 +47,9 @@ signs sessions of its own.`,
 				faults = append(faults, fmt.Errorf("%s: %w", apiKeyVariable, fault))
 			}
 			faults = append(faults, p.settleAnam(cmd, &config)...)
+			if fault := faultOf("PlayerIntegrity", func(c *server.Config) { c.PlayerScript = config.PlayerScript }); fault != nil && config.PlayerIntegrity == "" {
+				faults = append(faults, fmt.Errorf("--player-integrity (%s): %w", variable("player-integrity"), fault))
+			}
 			if err := misconfigured(cmd, faults); err != nil {
 				return err
 			}

@@ -84,6 +84,12 @@
 		});
 	}
 
+	// see shows the persona, or hides it. It is never quite gone: some browsers play nothing in an element that is.
+	function see(seen) {
+		page.toggleAttribute('data-seen', seen);
+		document.getElementById('persona')?.setAttribute('aria-hidden', !seen);
+	}
+
 	// open spends one visit.
 	async function open() {
 		let response;
@@ -116,11 +122,11 @@
 
 	async function play(sessionToken) {
 		const video = document.getElementById('persona');
-		video.onplaying = () => page.toggleAttribute('data-seen', true);
+		video.onplaying = () => see(true);
 		client = globalThis.anam.createClient(sessionToken, { api: { baseUrl: engine }, metrics: { disableClientMetrics: true } });
 		client.addListener?.('CONNECTION_CLOSED', (reason) => {
 			if (client) {
-				leave(reason === 'CONNECTION_CLOSED_CODE_NORMAL' ? 'ended' : 'lost');
+				leave(['CONNECTION_CLOSED_CODE_NORMAL', 'CONNECTION_CLOSED_CODE_SERVER_CLOSED_CONNECTION'].includes(reason) ? 'ended' : 'lost');
 			}
 		});
 		try {
@@ -159,7 +165,7 @@
 		streaming?.stopStreaming?.();
 		microphone?.getTracks().forEach((track) => track.stop());
 		microphone = null;
-		page.removeAttribute('data-seen');
+		see(false);
 		show(state, wait);
 	}
 
