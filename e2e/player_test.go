@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -202,6 +203,36 @@ func TestAnotherPlayerDoesNotRun(t *testing.T) {
 	g.shoot("noplayer")
 	if n := uses(); n != 0 {
 		t.Errorf("that cost %d uses", n)
+	}
+}
+
+// A visitor for whom there is no place waits, and is let in by the same button; only then is the visit counted.
+func TestAnamIsBusy(t *testing.T) {
+	t.Parallel()
+	e := startEngine(t, []byte(standIn))
+	var free atomic.Bool
+	admit := e.Refuse
+	e.Refuse = func(w http.ResponseWriter, r *http.Request) bool {
+		if free.Load() {
+			return admit(w, r)
+		}
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	}
+	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
+	address, uses := p.link(adaOnce)
+	ctx := visitorBrowser(t)
+	do(t, ctx, chromedp.Navigate(address), press("start", nil))
+	in(t, ctx, "busy", nil)
+	if n := uses(); n != 0 {
+		t.Errorf("%d uses", n)
+	}
+	free.Store(true)
+	do(t, ctx, press("start", nil)) // as soon as it can be
+	in(t, ctx, "live", nil)
+	if n := uses(); n != 1 {
+		t.Errorf("%d uses", n)
 	}
 }
 
