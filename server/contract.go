@@ -186,14 +186,19 @@ func paramValues(p *openapi3.Parameter, c echo.Context, query url.Values) []stri
 	case openapi3.ParameterInHeader:
 		return c.Request().Header.Values(p.Name)
 	}
-	value := c.Param(p.Name)
-	// Echo matches the escaped path when there is one, and then hands the parameter over still escaped.
+	return []string{pathParam(c, p.Name)}
+}
+
+// pathParam is a parameter of the path as it was meant. Echo matches the escaped path when there is one, and then hands the
+// parameter over still escaped.
+func pathParam(c echo.Context, name string) string {
+	value := c.Param(name)
 	if c.Request().URL.RawPath != "" {
 		if plain, err := url.PathUnescape(value); err == nil {
-			value = plain
+			return plain
 		}
 	}
-	return []string{value}
+	return value
 }
 
 func (o *operation) queryNames() map[string][]string {

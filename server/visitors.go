@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -30,7 +29,7 @@ func (s *Server) admitVisitor(next echo.HandlerFunc) echo.HandlerFunc {
 func (s *Server) findLink(c echo.Context) error {
 	k := callOf(c)
 	k.visitor = s.visitorOf(c.Request())
-	link, err := s.visits.opening.Find(c.Request().Context(), tokenOf(c))
+	link, err := s.visits.opening.Find(c.Request().Context(), pathParam(c, "token"))
 	if sharelink.CodeOf(err) == sharelink.LinkNotFound {
 		return s.guards.unknownToken(k.visitor, err, s.visits.opening.Now())
 	}
@@ -48,18 +47,6 @@ func guardVisitor(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Add("Vary", "Origin")
-}
-
-// tokenOf is the token in the path, as it was meant.
-func tokenOf(c echo.Context) string {
-	token := c.Param("token")
-	// Echo matches the escaped path when there is one, and then hands the parameter over still escaped.
-	if c.Request().URL.RawPath != "" {
-		if plain, err := url.PathUnescape(token); err == nil {
-			return plain
-		}
-	}
-	return token
 }
 
 // visitorOf is what a request says of its visitor. The Host header has no say in it: own is configured.
