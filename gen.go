@@ -11,6 +11,7 @@ import _ "embed"
 
 //go:generate go tool oapi-codegen -config api/oapi-codegen.yaml openapi.yaml
 //go:generate go tool oapi-codegen -config client/wire/oapi-codegen.yaml openapi.yaml
+//go:generate go tool oapi-codegen -config server/internal/wire/oapi-codegen.yaml openapi.yaml
 
 // Spec is openapi.yaml: the bytes that the server validates against and serves at /openapi.yaml.
 //
