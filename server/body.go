@@ -64,7 +64,7 @@ func (b *requestBody) fill(r *http.Request) error {
 	}
 	value, err := b.read.decode()
 	if err != nil {
-		return invalid([]api.Fault{syntaxFault(err, b.read.bytes.Bytes())})
+		return invalid([]api.Violation{syntaxFault(err, b.read.bytes.Bytes())})
 	}
 	b.value = value
 	return nil
@@ -155,7 +155,7 @@ func (r *bodyReader) readValue(depth int) (any, error) {
 }
 
 // syntaxFault says why a body is not JSON, in words that do not repeat the body.
-func syntaxFault(err error, body []byte) api.Fault {
+func syntaxFault(err error, body []byte) api.Violation {
 	var syntax *jsontext.SyntacticError
 	pointer, at := "", ""
 	if errors.As(err, &syntax) {

@@ -141,14 +141,14 @@ func skipBody(r *http.Request) error {
 }
 
 // checkParams checks the parameters of the path, the query and the header, each on its own: one fault a parameter.
-func (o *operation) checkParams(c echo.Context) []api.Fault {
+func (o *operation) checkParams(c echo.Context) []api.Violation {
 	r := c.Request()
-	var faults []api.Fault
+	var faults []api.Violation
 	var query url.Values
 	if r.URL.RawQuery != "" {
 		var err error
 		if query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
-			faults = append(faults, api.Fault{In: api.FaultInQuery, Detail: "the query is not well-formed; percent-encode what is not a letter or a digit"})
+			faults = append(faults, api.Violation{In: api.ViolationInQuery, Detail: "the query is not well-formed; percent-encode what is not a letter or a digit"})
 		}
 		for _, name := range slices.Sorted(maps.Keys(query)) {
 			if o.query[name] == nil {

@@ -19,8 +19,8 @@ import (
 
 // bodyFaults lists what kin-openapi found wrong with a body, one fault a place, in words made from the contract. Its own
 // messages are not used: they speak of schemas, print numbers as 2.147483647e+09 and leave out what would be right.
-func bodyFaults(err error) []api.Fault {
-	var faults []api.Fault
+func bodyFaults(err error) []api.Violation {
+	var faults []api.Violation
 	seen := map[string]bool{}
 	for _, found := range schemaErrors(nil, err) {
 		pointer := pointerTo(found.JSONPointer())
@@ -39,7 +39,7 @@ func bodyFaults(err error) []api.Fault {
 		seen[pointer] = true
 	}
 	if faults == nil {
-		return []api.Fault{bodyFault("", "the body does not fit the contract", "")}
+		return []api.Violation{bodyFault("", "the body does not fit the contract", "")}
 	}
 	return faults
 }
@@ -61,7 +61,7 @@ func schemaErrors(list []*openapi3.SchemaError, err error) []*openapi3.SchemaErr
 }
 
 // valueFault says what is wrong with one value.
-func valueFault(pointer string, found *openapi3.SchemaError) api.Fault {
+func valueFault(pointer string, found *openapi3.SchemaError) api.Violation {
 	if found.SchemaField == "required" {
 		path := found.JSONPointer()
 		return bodyFault(pointer, "is required: "+expectation(found.Schema.Properties[path[len(path)-1]].Value), "")
@@ -74,13 +74,13 @@ func valueFault(pointer string, found *openapi3.SchemaError) api.Fault {
 }
 
 // unknownFields lists the fields of an object that the schema does not have.
-func unknownFields(parent string, found *openapi3.SchemaError) []api.Fault {
+func unknownFields(parent string, found *openapi3.SchemaError) []api.Violation {
 	known := make(map[string][]string, len(found.Schema.Properties))
 	for name, p := range found.Schema.Properties {
 		known[name] = alsoCalled(p.Value.Extensions)
 	}
 	object, _ := found.Value.(map[string]any)
-	var faults []api.Fault
+	var faults []api.Violation
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		if _, ok := known[name]; ok {
 			continue

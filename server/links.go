@@ -4,10 +4,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+	"github.com/sharelinks-dev/sharelinks/server/internal/wire"
 )
 
 // links translates between the wire and the domain for the operations on share links. Nothing is decided here.
@@ -17,67 +19,69 @@ type links struct {
 }
 
 // CreateShareLink answers POST /v1/share-links.
-func (l *links) CreateShareLink(ctx context.Context, r api.CreateShareLinkRequestObject) (api.CreateShareLinkResponseObject, error) {
+func (l *links) CreateShareLink(ctx context.Context, r wire.CreateShareLinkRequestObject) (wire.CreateShareLinkResponseObject, error) {
 	link, err := l.service.Create(ctx, callFrom(ctx).organization, draft(r.Body), value(r.Params.IdempotencyKey, ""))
 	if err != nil {
 		return nil, err
 	}
-	return api.CreateShareLink201JSONResponse{
+	return wire.CreateShareLink201JSONResponse{
 		Body:    l.shareLink(link),
-		Headers: api.CreateShareLink201ResponseHeaders{Location: pathOf(l.publicURL()) + "/v1/share-links/" + link.ID.String()},
+		Headers: wire.CreateShareLink201ResponseHeaders{Location: pathOf(l.publicURL()) + "/v1/share-links/" + link.ID.String()},
 	}, nil
 }
 
 // ListShareLinks answers GET /v1/share-links.
-func (l *links) ListShareLinks(ctx context.Context, r api.ListShareLinksRequestObject) (api.ListShareLinksResponseObject, error) {
+func (l *links) ListShareLinks(ctx context.Context, r wire.ListShareLinksRequestObject) (wire.ListShareLinksResponseObject, error) {
 	f := sharelink.NewFilter()
 	f.Page = value(r.Params.Page, f.Page)
 	f.PerPage = value(r.Params.PerPage, f.PerPage)
 	f.Search = value(r.Params.Search, f.Search)
 	if id := r.Params.PersonaID; id != nil {
-		f.PersonaID.UUID, f.PersonaID.Valid = *id, true
+		f.PersonaID.UUID, f.PersonaID.Valid = uuid.MustParse(*id), true
 	}
 	page, err := l.service.List(ctx, callFrom(ctx).organization, f)
 	if err != nil {
 		return nil, err
 	}
-	data := make([]api.PersonaShareLink, len(page.Links))
+	data := make([]api.ShareLink, len(page.Links))
 	for i, link := range page.Links {
 		data[i] = l.personaShareLink(link)
 	}
-	return api.ListShareLinks200JSONResponse{Data: data, Meta: pageMeta(page.Total, f.Page, f.PerPage)}, nil
+	return wire.ListShareLinks200JSONResponse{Data: data, Meta: pageMeta(page.Total, f.Page, f.PerPage)}, nil
 }
 
 // GetShareLink answers GET /v1/share-links/{id}.
-func (l *links) GetShareLink(ctx context.Context, r api.GetShareLinkRequestObject) (api.GetShareLinkResponseObject, error) {
-	link, err := l.service.Get(ctx, callFrom(ctx).organization, r.ID)
+func (l *links) GetShareLink(ctx context.Context, r wire.GetShareLinkRequestObject) (wire.GetShareLinkResponseObject, error) {
+	link, err := l.service.Get(ctx, callFrom(ctx).organization, uuid.MustParse(r.ID))
 	if err != nil {
 		return nil, err
 	}
-	return api.GetShareLink200JSONResponse(l.personaShareLink(link)), nil
+	return wire.GetShareLink200JSONResponse(l.personaShareLink(link)), nil
 }
 
 // UpdateShareLink answers PUT /v1/share-links/{id}.
-func (l *links) UpdateShareLink(ctx context.Context, r api.UpdateShareLinkRequestObject) (api.UpdateShareLinkResponseObject, error) {
-	link, err := l.service.Update(ctx, callFrom(ctx).organization, r.ID, change(r.Body))
+func (l *links) UpdateShareLink(ctx context.Context, r wire.UpdateShareLinkRequestObject) (wire.UpdateShareLinkResponseObject, error) {
+	link, err := l.service.Update(ctx, callFrom(ctx).organization, uuid.MustParse(r.ID), change(r.Body))
 	if err != nil {
 		return nil, err
 	}
-	return api.UpdateShareLink200JSONResponse(l.shareLink(link)), nil
+	return wire.UpdateShareLink200JSONResponse(l.shareLink(link)), nil
 }
 
 // DeleteShareLink answers DELETE /v1/share-links/{id}.
-func (l *links) DeleteShareLink(ctx context.Context, r api.DeleteShareLinkRequestObject) (api.DeleteShareLinkResponseObject, error) {
-	link, err := l.service.Delete(ctx, callFrom(ctx).organization, r.ID)
+func (l *links) DeleteShareLink(ctx context.Context, r wire.DeleteShareLinkRequestObject) (wire.DeleteShareLinkResponseObject, error) {
+	link, err := l.service.Delete(ctx, callFrom(ctx).organization, uuid.MustParse(r.ID))
 	if err != nil {
 		return nil, err
 	}
-	return api.DeleteShareLink200JSONResponse(l.personaShareLink(link)), nil
+	return wire.DeleteShareLink200JSONResponse(l.personaShareLink(link)), nil
 }
 
 func draft(body *api.CreateShareLinkRequest) sharelink.Draft {
-	d := sharelink.NewDraft(body.PersonaID)
-	d.Type = sharelink.Type(value(body.Type, api.ShareLinkType(d.Type)))
+	d := sharelink.NewDraft(uuid.MustParse(body.PersonaID))
+	if body.Type != "" {
+		d.Type = sharelink.Type(body.Type)
+	}
 	if in := lifetime(body.ExpiresInHours); in != nil {
 		d.ExpiresIn = *in
 	}
@@ -85,7 +89,7 @@ func draft(body *api.CreateShareLinkRequest) sharelink.Draft {
 		d.UsageLimit = *limit
 	}
 	if body.AllowedOrigins != nil {
-		d.AllowedOrigins = body.AllowedOrigins
+		d.AllowedOrigins = *body.AllowedOrigins
 	}
 	d.AllowAllOrigins = value(body.AllowAllOrigins, d.AllowAllOrigins)
 	d.RemoveWatermark = value(body.RemoveWatermark, d.RemoveWatermark)
@@ -95,8 +99,12 @@ func draft(body *api.CreateShareLinkRequest) sharelink.Draft {
 }
 
 func change(body *api.UpdateShareLinkRequest) sharelink.Change {
+	var kind *sharelink.Type
+	if body.Type != "" {
+		kind = (*sharelink.Type)(&body.Type)
+	}
 	return sharelink.Change{
-		Type:            (*sharelink.Type)(body.Type),
+		Type:            kind,
 		ExpiresIn:       lifetime(body.ExpiresInHours),
 		UsageLimit:      usageLimit(body.UsageLimit),
 		AllowedOrigins:  body.AllowedOrigins,
@@ -133,7 +141,7 @@ func usageLimit(limit nullable.Nullable[int]) *int {
 
 func (l *links) shareLink(link sharelink.Link) api.ShareLink {
 	return api.ShareLink{
-		ID:              link.ID,
+		ID:              link.ID.String(),
 		Token:           link.Token,
 		Type:            api.ShareLinkType(link.Type),
 		ExpiresAt:       timestamp(link.ExpiresAt),
@@ -149,26 +157,10 @@ func (l *links) shareLink(link sharelink.Link) api.ShareLink {
 	}
 }
 
-func (l *links) personaShareLink(link sharelink.Link) api.PersonaShareLink {
+func (l *links) personaShareLink(link sharelink.Link) api.ShareLink {
 	s := l.shareLink(link)
-	return api.PersonaShareLink{
-		ID:              s.ID,
-		Token:           s.Token,
-		Type:            s.Type,
-		ExpiresAt:       s.ExpiresAt,
-		UsageLimit:      s.UsageLimit,
-		UsageCount:      s.UsageCount,
-		AllowedOrigins:  s.AllowedOrigins,
-		AllowAllOrigins: s.AllowAllOrigins,
-		RemoveWatermark: s.RemoveWatermark,
-		Enabled:         s.Enabled,
-		IsPrimary:       s.IsPrimary,
-		CreatedAt:       s.CreatedAt,
-		URL:             s.URL,
-		PersonaID:       link.PersonaID,
-		PersonaName:     link.PersonaName,
-		OrganizationID:  link.OrganizationID,
-	}
+	s.PersonaID, s.PersonaName, s.OrganizationID = link.PersonaID.String(), link.PersonaName, link.OrganizationID.String()
+	return s
 }
 
 // url is where a person opens the link: a page of its own, or the frame that an embed shows.

@@ -153,7 +153,7 @@ var kindOfCode = map[sharelink.Code]problemKind{
 type problem struct {
 	kind       problemKind
 	detail     string
-	faults     []api.Fault
+	faults     []api.Violation
 	retryAfter time.Duration
 	cause      error // for the log only
 }
@@ -171,7 +171,7 @@ func (p *problem) Unwrap() error { return p.cause }
 const maxFaults = 50
 
 // invalid is the problem of a request with these faults, at least one.
-func invalid(faults []api.Fault) *problem {
+func invalid(faults []api.Violation) *problem {
 	shown := faults
 	if len(faults) > maxFaults {
 		shown = faults[:maxFaults]
@@ -182,8 +182,8 @@ func invalid(faults []api.Fault) *problem {
 		if place := placeOf(f); place != "" {
 			texts[i] = place + ": " + f.Detail
 		}
-		if f.Hint != nil {
-			texts[i] += "; " + *f.Hint
+		if f.Hint != "" {
+			texts[i] += "; " + f.Hint
 		}
 	}
 	if n := len(faults) - len(shown); n > 0 {
@@ -196,12 +196,12 @@ func invalid(faults []api.Fault) *problem {
 	return &problem{kind: kindInvalidRequest, detail: detail, faults: shown}
 }
 
-func placeOf(f api.Fault) string {
+func placeOf(f api.Violation) string {
 	switch {
 	case f.Pointer != nil:
 		return *f.Pointer
-	case f.Name != nil:
-		return *f.Name
+	case f.Name != "":
+		return f.Name
 	}
 	return ""
 }
@@ -285,12 +285,12 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 // retrySeconds is Retry-After in whole seconds, rounded up, at least one.
 func retrySeconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
 
-func bodyFault(pointer, detail, hint string) api.Fault {
-	return api.Fault{In: api.FaultInBody, Pointer: &pointer, Detail: detail, Hint: optional(hint)}
+func bodyFault(pointer, detail, hint string) api.Violation {
+	return api.Violation{In: api.ViolationInBody, Pointer: &pointer, Detail: detail, Hint: hint}
 }
 
-func paramFault(in, name, detail, hint string) api.Fault {
-	return api.Fault{In: api.FaultIn(in), Name: &name, Detail: detail, Hint: optional(hint)}
+func paramFault(in, name, detail, hint string) api.Violation {
+	return api.Violation{In: api.ViolationIn(in), Name: name, Detail: detail, Hint: hint}
 }
 
 // optional is nil for the empty text.

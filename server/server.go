@@ -16,10 +16,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
-	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/internal/session"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
+	"github.com/sharelinks-dev/sharelinks/server/internal/wire"
 )
 
 // Server is a share-link service on one database.
@@ -166,7 +166,7 @@ type operations struct {
 	*visits
 }
 
-var _ api.StrictServerInterface = operations{}
+var _ wire.StrictServerInterface = operations{}
 
 func (s *Server) newHandler() (*echo.Echo, error) {
 	e := echo.New()
@@ -193,7 +193,7 @@ func (s *Server) newHandler() (*echo.Echo, error) {
 		}
 		perOperation[id] = append(chain, op.middleware)
 	}
-	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(operations{s.links, s.visits}, nil), api.RegisterHandlersOptions{OperationMiddlewares: perOperation})
+	wire.RegisterHandlersWithOptions(e, wire.NewStrictHandler(operations{s.links, s.visits}, nil), wire.RegisterHandlersOptions{OperationMiddlewares: perOperation})
 	s.answerPreflights(e)
 	return e, s.servePages(e)
 }
