@@ -56,11 +56,11 @@ func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 	}
 
 	each(40, func(p *process, i int) error {
-		link, err := p.create(ctx, func(r *api.CreateShareLinkRequest) { r.IsPrimary = nullable.NewNullableWithValue(true) }, "")
+		link, err := p.create(ctx, func(r *wire.CreateShareLinkRequest) { r.IsPrimary = nullable.NewNullableWithValue(true) }, "")
 		if err != nil || i%4 != 0 {
 			return err
 		}
-		resp, err := p.client.UpdateShareLinkWithResponse(ctx, link.ID, api.UpdateShareLinkRequest{IsPrimary: nullable.NewNullableWithValue(true)})
+		resp, err := p.client.UpdateShareLinkWithResponse(ctx, link.ID, wire.UpdateShareLinkRequest{IsPrimary: nullable.NewNullableWithValue(true)})
 		if err == nil && resp.JSON200 == nil {
 			err = fmt.Errorf("status %d: %s", resp.StatusCode(), resp.Body)
 		}

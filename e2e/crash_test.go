@@ -48,7 +48,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 					if i%10 == 0 {
 						k = fmt.Sprintf("round-%d-writer-%d-%d", round, w, i)
 					}
-					link, err := p.create(context.WithoutCancel(ctx), func(r *api.CreateShareLinkRequest) {
+					link, err := p.create(context.WithoutCancel(ctx), func(r *wire.CreateShareLinkRequest) {
 						if k == "" {
 							r.IsPrimary = nullable.NewNullableWithValue(i%7 == 0)
 						}

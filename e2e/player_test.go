@@ -118,7 +118,7 @@ func serveWithPlayer(t *testing.T, e *engine, hash string) (p *process, sent *lo
 }
 
 // adaOnce is a link to Anam's persona, for one visit.
-func adaOnce(r *api.CreateShareLinkRequest) {
+func adaOnce(r *wire.CreateShareLinkRequest) {
 	r.PersonaID = anamtest.Persona
 	r.UsageLimit.Set(1)
 }

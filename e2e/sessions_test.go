@@ -84,7 +84,7 @@ func TestTwoServersOpenALinkTogether(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	link, err := servers[0].create(ctx, func(r *api.CreateShareLinkRequest) { r.UsageLimit = nullable.NewNullableWithValue(limit) }, "")
+	link, err := servers[0].create(ctx, func(r *wire.CreateShareLinkRequest) { r.UsageLimit = nullable.NewNullableWithValue(limit) }, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestCrashWhileOpening(t *testing.T) {
 	database := "sqlite:" + filepath.Join(t.TempDir(), "links.db")
 	p := serve(t, database, unlimited...)
 	const limit = 300
-	link, err := p.create(ctx, func(r *api.CreateShareLinkRequest) { r.UsageLimit = nullable.NewNullableWithValue(limit) }, "")
+	link, err := p.create(ctx, func(r *wire.CreateShareLinkRequest) { r.UsageLimit = nullable.NewNullableWithValue(limit) }, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func chromiumWithMicrophone(t *testing.T, asksNobody bool) context.Context {
 }
 
 // link makes a link and returns its address on the server, and how often it was opened so far.
-func (p *process) link(change func(*api.CreateShareLinkRequest)) (address string, uses func() int) {
+func (p *process) link(change func(*wire.CreateShareLinkRequest)) (address string, uses func() int) {
 	p.t.Helper()
 	link, err := p.create(p.t.Context(), change, "")
 	if err != nil {
@@ -42,8 +42,8 @@ func (p *process) link(change func(*api.CreateShareLinkRequest)) (address string
 }
 
 // embed is a change that makes a link one that this site may embed.
-func embed(kind api.ShareLinkType, origins ...string) func(*api.CreateShareLinkRequest) {
-	return func(r *api.CreateShareLinkRequest) {
+func embed(kind wire.ShareLinkType, origins ...string) func(*wire.CreateShareLinkRequest) {
+	return func(r *wire.CreateShareLinkRequest) {
 		r.Type = kind
 		r.AllowedOrigins.Set(origins)
 	}
@@ -113,7 +113,7 @@ func TestVisitorOpensALink(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "visit.db"))
 	once := 1
-	address, uses := p.link(func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(once) })
+	address, uses := p.link(func(r *wire.CreateShareLinkRequest) { r.UsageLimit.Set(once) })
 	ctx := visitorBrowser(t)
 	w := watch(t, ctx)
 	do(t, ctx, chromedp.Navigate(address))
@@ -178,7 +178,7 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "player.db"))
 	s := newSite(t)
-	address, uses := p.link(embed(api.ShareLinkTypePlayerEmbed, s.url))
+	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, s.url))
 	ctx := visitorBrowser(t)
 	w := watch(t, ctx)
 	g := gallery{t, ctx}
@@ -208,7 +208,7 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 func TestPlayerOnASiteThatMayNot(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "refused.db"))
-	address, uses := p.link(embed(api.ShareLinkTypePlayerEmbed, "https://www.example.com"))
+	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, "https://www.example.com"))
 	ctx := visitorBrowser(t)
 	g := gallery{t, ctx}
 	g.view(720, 480, "light")
@@ -239,7 +239,7 @@ func TestOrb(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "orb.db"))
 	s := newSite(t)
-	address, uses := p.link(embed(api.ShareLinkTypeOrbEmbed, s.url))
+	address, uses := p.link(embed(wire.ShareLinkTypeOrbEmbed, s.url))
 	token := address[strings.LastIndexByte(address, '/')+1:]
 	// The site has a strict policy of its own, and names itself to nobody.
 	html := fmt.Sprintf(`<script src="%s/embed.js" async></script><share-link token="%s" theme="dark" label="Talk to Cara"></share-link>`, p.url, token)
