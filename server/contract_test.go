@@ -15,7 +15,7 @@ import (
 
 func loadDocument(t *testing.T) *openapi3.T {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(sharelinks.Spec)
+	doc, err := openapi3.NewLoader().LoadFromData(sharelinks.Spec())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ type Checker struct {
 
 // New returns a checker that has seen nothing. It panics when the contract cannot be loaded.
 func New() *Checker {
-	doc, err := openapi3.NewLoader().LoadFromData(sharelinks.Spec)
+	doc, err := openapi3.NewLoader().LoadFromData(sharelinks.Spec())
 	if err != nil {
 		panic(err)
 	}
