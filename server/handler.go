@@ -33,11 +33,11 @@ const (
 )
 
 // newHandler returns the whole of the service: the operations of the contract, and the pages beside them.
-func (s *Server) newHandler() (*echo.Echo, error) {
+func (s *Server) newHandler() (http.Handler, error) {
 	e := echo.New()
 	e.HTTPErrorHandler = s.writeProblem
 	e.IPExtractor = echo.ExtractIPDirect()
-	e.Pre(s.observe)
+	e.Use(s.observe)
 	perOperation := map[string][]echo.MiddlewareFunc{}
 	for _, op := range s.contract.Operations {
 		perOperation[op.ID] = append([]echo.MiddlewareFunc{noCache}, s.guards(op)...)
@@ -46,7 +46,7 @@ func (s *Server) newHandler() (*echo.Echo, error) {
 	handlers := operations{service: s.service, pages: s.pages, publicURL: s.publicURL}
 	wire.RegisterHandlersWithOptions(e, wire.NewStrictHandler(handlers, nil), wire.RegisterHandlersOptions{OperationMiddlewares: perOperation})
 	s.answerPreflights(e)
-	return e, s.servePages(e)
+	return answerHead(e), s.servePages(e)
 }
 
 // guards returns what stands in front of an operation's handler: who may call it, how often, and the contract.
@@ -113,21 +113,35 @@ func pathParam(c echo.Context, name string) string {
 	return value
 }
 
-// observe is the outermost middleware: it names the request, answers HEAD as GET, catches panics, writes the problem of an
-// error, and then logs and counts what was answered.
+// answerHead answers HEAD as GET (RFC 9110, section 9.3.2). net/http keeps the request as it came and sends no body.
+func answerHead(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			r = r.WithContext(context.WithValue(r.Context(), headKey{}, true))
+			r.Method = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+type headKey struct{}
+
+// methodOf returns the method of a request as it came.
+func methodOf(r *http.Request) string {
+	if r.Context().Value(headKey{}) != nil {
+		return http.MethodHead
+	}
+	return r.Method
+}
+
+// observe is the outermost middleware: it names the request, catches panics, writes the problem of an error, and then logs
+// and counts what was answered.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	if s.config.ValidateResponses {
 		next = s.checkResponses(next)
 	}
 	return func(c echo.Context) error {
 		start := time.Now() // of the latency only; the rules have a clock of their own
-		method := c.Request().Method
-		if method == http.MethodHead {
-			// net/http keeps the request as it came, and drops the body of the answer.
-			get := *c.Request()
-			get.Method = http.MethodGet
-			c.SetRequest(&get)
-		}
 		header := c.Response().Header()
 		header.Set(requestIDHeader, requestID(c.Request()))
 		header["Idempotency-Key-Window"] = idempotencyKeyWindow
@@ -141,7 +155,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			status = statusHungUp
 		}
 		s.metrics.request(s.routeName(c), status, elapsed)
-		s.log(c, method, status, elapsed, err)
+		s.log(c, status, elapsed, err)
 		return nil
 	}
 }
@@ -199,7 +213,7 @@ func (h *heldResponse) Header() http.Header         { return h.header }
 func (h *heldResponse) WriteHeader(status int)      { h.status = status }
 func (h *heldResponse) Write(b []byte) (int, error) { return h.body.Write(b) }
 
-func (s *Server) log(c echo.Context, method string, status int, elapsed time.Duration, err error) {
+func (s *Server) log(c echo.Context, status int, elapsed time.Duration, err error) {
 	ctx := c.Request().Context()
 	level := slog.LevelInfo
 	if status >= 500 {
@@ -208,6 +222,7 @@ func (s *Server) log(c echo.Context, method string, status int, elapsed time.Dur
 	if !s.logger.Enabled(ctx, level) {
 		return
 	}
+	method := methodOf(c.Request())
 	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs,
 		slog.String("request", c.Response().Header().Get(requestIDHeader)),

@@ -13,7 +13,7 @@ import (
 func TestContractIsServed(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
-	if a := ts.send("GET", "/openapi.yaml", "", "Authorization: ").want(200); !bytes.Equal(a.body, sharelinks.Spec) {
+	if a := ts.send("GET", "/openapi.yaml", "", "Authorization: ").want(200); !bytes.Equal(a.body, sharelinks.Spec()) {
 		t.Error("/openapi.yaml is not the file that was embedded")
 	}
 	a := ts.send("GET", "/openapi.json", "", "Authorization: ").want(200)
@@ -53,10 +53,10 @@ func TestDocsWorkOffline(t *testing.T) {
 func TestEveryProblemHasAPage(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
-	for _, k := range problemKinds {
-		a := ts.send("GET", "/problems/"+k.code, "").want(200)
+	for _, k := range kinds {
+		a := ts.send("GET", "/problems/"+k.name, "").want(200)
 		if !strings.Contains(string(a.body), k.title) || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
-			t.Errorf("%s: %v", k.code, a.header)
+			t.Errorf("%s: %v", k.name, a.header)
 		}
 	}
 }

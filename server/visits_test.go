@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
@@ -14,8 +13,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sharelinks-dev/sharelinks/internal/anamtest"
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
-	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
 func TestPreviewSaysWhatAVisitorMayKnow(t *testing.T) {
@@ -338,36 +337,22 @@ func TestOpenNeverOverspends(t *testing.T) {
 	}
 }
 
-// upstream are sessions that fail as told.
-type upstream struct {
-	next  sharelink.Sessions
-	fails func() error
-}
-
-func (u upstream) Session(ctx context.Context, link sharelink.Link, visit sharelink.Visit) (sharelink.Session, error) {
-	if err := u.fails(); err != nil {
-		return sharelink.Session{}, err
-	}
-	return u.next.Session(ctx, link, visit)
-}
-
 func TestFailuresOfTheUpstream(t *testing.T) {
 	t.Parallel()
-	ts := start(t, nil)
-	var fails error
-	ts.visits.opening.Sessions = upstream{ts.signer, func() error { return fails }}
-	token := ts.token(`"usageLimit":2`)
+	fake := anamtest.Start(t)
+	ts := start(t, nil, withAnam(fake.URL))
+	token := ts.send("POST", "/v1/share-links", `{"personaId":"`+anamtest.Persona+`","usageLimit":2}`).want(201).object()["token"].(string)
 	for _, c := range []struct {
-		fails   error
-		problem string
-		status  int
-		uses    int
-	}{
-		{&sharelink.Error{Code: sharelink.PersonaRefused, Detail: "no", RetryAfter: 30 * time.Second}, "persona-unavailable", 502, 0},
-		{&sharelink.Error{Code: sharelink.PersonaUnavailable, Detail: "busy", RetryAfter: 30 * time.Second}, "persona-unavailable", 503, 0},
-		{context.DeadlineExceeded, "persona-timeout", 504, 1},
-	} {
-		fails = c.fails
+		upstream int
+		problem  string
+		status   int
+		uses     int
+	}{{402, "persona-unavailable", 502, 0}, {429, "persona-unavailable", 503, 0}, {504, "persona-timeout", 504, 1}} {
+		fake.Refuse = func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Retry-After", "30")
+			w.WriteHeader(c.upstream)
+			return true
+		}
 		a := ts.open(token).wantProblem(c.problem, c.status)
 		if c.status < 504 && a.header.Get("Retry-After") != "30" {
 			t.Errorf("Retry-After %q", a.header.Get("Retry-After"))

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bytes"
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -133,10 +134,11 @@ func (o *Operation) checkBody(r *http.Request) (Violations, error) {
 		}
 		return Violations{{In: InBody, Detail: "the body is empty; send a JSON object"}}, nil
 	}
-	// Strictly as RFC 7493 has it: one value, UTF-8 without lone surrogates, no name twice. encoding/json forgives all of it.
-	if err := json.Unmarshal(raw, &replaced.value); err != nil {
+	value, err := decode(raw)
+	if err != nil {
 		return Violations{syntaxViolation(err, raw)}, nil
 	}
+	replaced.value = value
 	return bodyViolations(media.Schema.Value.VisitJSON(replaced.value, o.checks.request...)), nil
 }
 
@@ -182,15 +184,25 @@ func (*checkedBody) Close() error { return nil }
 // ValidatedValue returns the decoded body. The generated handlers bind it instead of decoding the bytes once more.
 func (b *checkedBody) ValidatedValue() any { return b.value }
 
+// decode reads one JSON value as strictly as RFC 7493 has it: UTF-8 without lone surrogates, no name twice. encoding/json
+// forgives both.
+func decode(raw []byte) (value any, err error) {
+	err = json.Unmarshal(raw, &value)
+	if _, tooLarge := errors.AsType[*json.SemanticError](err); tooLarge {
+		// The one thing that a float64 cannot hold: kin-openapi says what would be right of a number as text too.
+		numbers := stdjson.NewDecoder(bytes.NewReader(raw))
+		numbers.UseNumber()
+		err = numbers.Decode(&value)
+	}
+	return value, err
+}
+
 // syntaxViolation says why a body is not JSON, in words that do not repeat the body.
 func syntaxViolation(err error, body []byte) Violation {
 	pointer, at, offset := "", "", 0
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		pointer, offset = string(syntax.JSONPointer), min(int(syntax.ByteOffset), len(body))
 		at = fmt.Sprintf(" at byte %d", offset)
-	}
-	if semantic, ok := errors.AsType[*json.SemanticError](err); ok { // the one thing that any cannot hold
-		return Violation{In: InBody, Pointer: printable(string(semantic.JSONPointer)), Detail: "the number is too large"}
 	}
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):

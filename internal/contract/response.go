@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json"
 )
 
 // CheckResponse returns what in a response breaks the contract: an undeclared status or content type, a missing header, a
@@ -34,8 +32,8 @@ func (o *Operation) CheckResponse(status int, header http.Header, body []byte) V
 	if content.Schema == nil || !strings.HasSuffix(media, "json") {
 		return violations
 	}
-	var value any
-	if err := json.Unmarshal(body, &value); err != nil {
+	value, err := decode(body)
+	if err != nil {
 		return append(violations, syntaxViolation(err, body))
 	}
 	return append(violations, bodyViolations(content.Schema.Value.VisitJSON(value, o.checks.response...))...)

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -270,6 +271,8 @@ func describe(v any) string {
 		return strconv.FormatBool(v)
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
+	case json.Number:
+		return "a number so large"
 	case string:
 		return "this text"
 	case []any:

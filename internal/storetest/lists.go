@@ -82,7 +82,7 @@ func testListStableUnderInserts(t T, s suite) {
 		}
 		// One is put in front of those that were seen; it moves one of them to the next page, and hides none.
 		s.create(t, org, epoch.Add(time.Hour+time.Duration(page)*time.Millisecond))
-		last = (sharelink.Paging{Page: 1, PerPage: perPage}).LastPage(p.Total+1)
+		last = (sharelink.Paging{Page: 1, PerPage: perPage}).LastPage(p.Total + 1)
 	}
 	for _, l := range old {
 		if seen[l.ID] == 0 {
