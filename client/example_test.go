@@ -25,15 +25,15 @@ var (
 	started = time.Date(2026, 4, 20, 10, 0, 0, 0, time.UTC)
 )
 
-// start starts a server to try things on, whose clock is a second later with every look.
+// start starts a server for an example. Its clock advances by a second each time it is read.
 func start() (url string, stop func()) {
 	dir, err := os.MkdirTemp("", "sharelinks-example-")
 	check(err)
 	config := server.DefaultConfig()
 	config.Database = "sqlite:" + filepath.Join(dir, "links.db")
 	config.APIKey = "a-key"
-	var looks atomic.Int64
-	config.Now = func() time.Time { return started.Add(time.Duration(looks.Add(1)) * time.Second) }
+	var reads atomic.Int64
+	config.Now = func() time.Time { return started.Add(time.Duration(reads.Add(1)) * time.Second) }
 	s, err := server.New(ctx, config)
 	check(err)
 	h := httptest.NewServer(s.Handler())
@@ -50,7 +50,7 @@ func check(err error) {
 	}
 }
 
-// dial returns a client of a server to try things on.
+// dial starts a server for an example and returns a client of it.
 func dial(opts ...client.Option) (c *client.Client, stop func()) {
 	url, stop := start()
 	c, err := client.New(append([]client.Option{client.WithURL(url), client.WithKey("a-key")}, opts...)...)
@@ -61,7 +61,7 @@ func dial(opts ...client.Option) (c *client.Client, stop func()) {
 func ExampleNew() {
 	_, err := client.New(client.WithURL("links.example.com"), client.WithKey("a-key"))
 	fmt.Println(err)
-	// Output: sharelinks: the base URL must be http://HOST or https://HOST, a path prefix allowed, as https://api.anam.ai
+	// Output: sharelinks: the base URL must be http://HOST or https://HOST, optionally with a path, such as https://api.anam.ai
 }
 
 func ExampleClient_Create() {
@@ -78,7 +78,7 @@ func ExampleClient_Create() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(link.Type, link.ExpiresAt.Sub(link.CreatedAt), *link.UsageLimit, link.AllowedOrigins)
+	fmt.Println(link.Type, link.ExpiresAt.Sub(link.CreatedAt.Time), *link.UsageLimit, link.AllowedOrigins)
 	// Output: PLAYER_EMBED 24h0m0s 5 [https://www.example.com]
 }
 
@@ -98,7 +98,7 @@ func ExampleClient_Update() {
 	defer stop()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 	check(err)
-	link, err = c.Update(ctx, link.ID, client.UpdateRequest{UsageLimit: client.Unlimited, Enabled: client.No})
+	link, err = c.Update(ctx, link.ID, client.UpdateRequest{UsageLimit: client.Unlimited(), Enabled: new(false)})
 	check(err)
 	fmt.Println(link.UsageLimit == nil, link.Enabled, link.ExpiresAt != nil)
 	// Output: true false true
@@ -130,16 +130,12 @@ func ExampleClient_List() {
 }
 
 func ExampleClient_Visits() {
-	url, stop := start()
+	c, stop := dial()
 	defer stop()
-	c, err := client.New(client.WithURL(url), client.WithKey("a-key"))
-	check(err)
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(1)})
 	check(err)
-	for range 2 { // people open links, without a key
-		resp, err := http.Post(url+"/v1/share/"+link.Token+"/sessions", "", nil)
-		check(err)
-		check(resp.Body.Close())
+	for range 2 {
+		_, _ = c.Open(ctx, link.Token)
 	}
 	page, err := c.Visits(ctx, link.ID, 1, 20)
 	check(err)
@@ -179,7 +175,7 @@ func ExampleClient_FindByToken() {
 	check(err)
 	found, err := c.FindByToken(ctx, created.Token)
 	fmt.Println(found.ID == created.ID, err)
-	_, err = c.FindByToken(ctx, "sh_nobody")
+	_, err = c.FindByToken(ctx, "sh_unknown")
 	fmt.Println(err)
 	// Output:
 	// true <nil>
@@ -216,21 +212,39 @@ func ExampleHours() {
 	defer stop()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, ExpiresInHours: client.Hours(0.5)})
 	check(err)
-	fmt.Println(link.ExpiresAt.Sub(link.CreatedAt))
-	link, err = c.Update(ctx, link.ID, client.UpdateRequest{ExpiresInHours: client.Never})
+	fmt.Println(link.ExpiresAt.Sub(link.CreatedAt.Time))
+	// Output: 30m0s
+}
+
+func ExampleNever() {
+	c, stop := dial()
+	defer stop()
+	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, ExpiresInHours: client.Never()})
 	check(err)
 	fmt.Println(link.ExpiresAt)
-	// Output:
-	// 30m0s
-	// <nil>
+	// Output: <nil>
 }
 
 func ExampleUses() {
 	c, stop := dial()
 	defer stop()
 	_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(0)})
-	fmt.Println(err)
-	// Output: sharelinks: create: /usageLimit: must be a whole number from 1 to 2147483647, or null, not 0
+	var e *client.Error
+	if errors.As(err, &e) {
+		for _, v := range e.Violations {
+			fmt.Println(*v.Pointer, v.Detail)
+		}
+	}
+	// Output: /usageLimit must be a whole number from 1 to 2147483647, or null, not 0
+}
+
+func ExampleUnlimited() {
+	c, stop := dial()
+	defer stop()
+	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Unlimited()})
+	check(err)
+	fmt.Println(link.UsageLimit == nil)
+	// Output: true
 }
 
 func ExampleOrigins() {
@@ -251,8 +265,7 @@ func ExampleOrigins() {
 }
 
 func ExampleStatus() {
-	limit := 10
-	link := client.ShareLink{Enabled: true, ExpiresAt: &started, UsageLimit: &limit, UsageCount: 3}
+	link := client.ShareLink{Enabled: true, ExpiresAt: &client.Timestamp{Time: started}, UsageLimit: new(10), UsageCount: 3}
 	fmt.Println(client.Status(link, started.Add(-time.Hour)), client.Status(link, started))
 	// Output: ACTIVE EXPIRED
 }
@@ -268,8 +281,7 @@ func ExampleURL() {
 func ExampleEmbedHTML() {
 	html, err := client.EmbedHTML(client.ShareLink{Type: client.PlayerEmbed, Token: "sh_2kL9pQxYzR4vN8mBwHfJc", PersonaName: "Cara"})
 	fmt.Print(html, err)
-	// Output:
-	// <iframe src="https://lab.anam.ai/frame/sh_2kL9pQxYzR4vN8mBwHfJc" title="Cara" allow="microphone; autoplay" width="720" height="480" style="border: 0; max-width: 100%"></iframe>
+	// Output: <iframe src="https://lab.anam.ai/frame/sh_2kL9pQxYzR4vN8mBwHfJc" title="Cara" allow="microphone; autoplay" width="720" height="480" style="border: 0; max-width: 100%"></iframe>
 	// <nil>
 }
 
@@ -315,7 +327,7 @@ func ExampleWithURL() {
 func ExampleWithKey() {
 	c, stop := dial()
 	defer stop()
-	_, err := c.List(ctx, client.Filter{}, client.WithKey("another-key")) // for this call alone
+	_, err := c.List(ctx, client.Filter{}, client.WithKey("another-key")) // for this call only
 	fmt.Println(errors.Is(err, client.ErrUnauthorized))
 	// Output: true
 }
@@ -342,7 +354,7 @@ func ExampleWithTimeout() {
 func ExampleWithRetry() {
 	c, stop := dial(client.WithRetry(client.Retry{Attempts: 6, MaxWait: time.Minute}))
 	defer stop()
-	_, err := c.List(ctx, client.Filter{}, client.WithRetry(client.Retry{Attempts: 1})) // once and no more
+	_, err := c.List(ctx, client.Filter{}, client.WithRetry(client.Retry{Attempts: 1})) // without retries
 	fmt.Println(err)
 	// Output: <nil>
 }
@@ -363,8 +375,11 @@ func ExampleWithLogger() {
 	defer stop()
 	_, err := c.List(ctx, client.Filter{Search: "sh_2kL9pQxYzR4vN8mBwHfJc"})
 	check(err)
-	fmt.Println(strings.Contains(log.String(), "method=GET route=/v1/share-links attempt=1"), strings.Contains(log.String(), "sh_"))
-	// Output: true false
+	fmt.Println(strings.Contains(log.String(), "method=GET route=/v1/share-links attempt=1"))
+	fmt.Println(strings.Contains(log.String(), "sh_"))
+	// Output:
+	// true
+	// false
 }
 
 func ExampleWithIdempotencyKey() {
