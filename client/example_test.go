@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/sharelinks-dev/sharelinks/client"
@@ -25,8 +26,11 @@ var (
 	started = time.Date(2026, 4, 20, 10, 0, 0, 0, time.UTC)
 )
 
-// start starts a server for an example. Its clock advances by a second each time it is read.
-func start() (url string, stop func()) {
+// exampleURL is the base URL of the server of the examples.
+var exampleURL string
+
+// TestMain starts the server of the examples. Its clock advances by a second each time it is read.
+func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "sharelinks-example-")
 	check(err)
 	config := server.DefaultConfig()
@@ -37,11 +41,11 @@ func start() (url string, stop func()) {
 	s, err := server.New(ctx, config)
 	check(err)
 	h := httptest.NewServer(s.Handler())
-	return h.URL, func() {
-		h.Close()
-		check(s.Close())
-		check(os.RemoveAll(dir))
-	}
+	exampleURL = h.URL
+	m.Run()
+	h.Close()
+	check(s.Close())
+	check(os.RemoveAll(dir))
 }
 
 func check(err error) {
@@ -50,12 +54,16 @@ func check(err error) {
 	}
 }
 
-// dial starts a server for an example and returns a client of it.
-func dial(opts ...client.Option) (c *client.Client, stop func()) {
-	url, stop := start()
-	c, err := client.New(append([]client.Option{client.WithURL(url), client.WithKey("a-key")}, opts...)...)
+// dial returns a client for an example and deletes the links of the examples before.
+func dial(opts ...client.Option) *client.Client {
+	c, err := client.New(append([]client.Option{client.WithURL(exampleURL), client.WithKey("a-key")}, opts...)...)
 	check(err)
-	return c, stop
+	page, err := c.List(ctx, client.Filter{PerPage: 100})
+	check(err)
+	for _, link := range page.Data {
+		check(c.Delete(ctx, link.ID))
+	}
+	return c
 }
 
 func ExampleNew() {
@@ -65,8 +73,7 @@ func ExampleNew() {
 }
 
 func ExampleClient_Create() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{
 		PersonaID:      cara,
 		ExpiresInHours: client.Hours(24),
@@ -83,8 +90,7 @@ func ExampleClient_Create() {
 }
 
 func ExampleClient_Get() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	created, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 	check(err)
 	link, err := c.Get(ctx, created.ID)
@@ -94,8 +100,7 @@ func ExampleClient_Get() {
 }
 
 func ExampleClient_Update() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 	check(err)
 	link, err = c.Update(ctx, link.ID, client.UpdateRequest{UsageLimit: client.Unlimited(), Enabled: new(false)})
@@ -105,8 +110,7 @@ func ExampleClient_Update() {
 }
 
 func ExampleClient_Delete() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 	check(err)
 	fmt.Println(c.Delete(ctx, link.ID))
@@ -117,8 +121,7 @@ func ExampleClient_Delete() {
 }
 
 func ExampleClient_List() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	for range 3 {
 		_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 		check(err)
@@ -130,8 +133,7 @@ func ExampleClient_List() {
 }
 
 func ExampleClient_Visits() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(1)})
 	check(err)
 	for range 2 {
@@ -148,8 +150,7 @@ func ExampleClient_Visits() {
 }
 
 func ExampleClient_All() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	for _, hours := range []float64{24, 1, 24} {
 		_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, ExpiresInHours: client.Hours(hours)})
 		check(err)
@@ -169,8 +170,7 @@ func ExampleClient_All() {
 }
 
 func ExampleClient_FindByToken() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	created, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 	check(err)
 	found, err := c.FindByToken(ctx, created.Token)
@@ -183,8 +183,7 @@ func ExampleClient_FindByToken() {
 }
 
 func ExampleClient_Preview() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 	check(err)
 	preview, err := c.Preview(ctx, link.Token)
@@ -193,8 +192,7 @@ func ExampleClient_Preview() {
 }
 
 func ExampleClient_Open() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(1)})
 	check(err)
 	session, err := c.Open(ctx, link.Token)
@@ -208,8 +206,7 @@ func ExampleClient_Open() {
 }
 
 func ExampleHours() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, ExpiresInHours: client.Hours(0.5)})
 	check(err)
 	fmt.Println(link.ExpiresAt.Sub(link.CreatedAt.Time))
@@ -217,8 +214,7 @@ func ExampleHours() {
 }
 
 func ExampleNever() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, ExpiresInHours: client.Never()})
 	check(err)
 	fmt.Println(link.ExpiresAt)
@@ -226,8 +222,7 @@ func ExampleNever() {
 }
 
 func ExampleUses() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(0)})
 	var e *client.Error
 	if errors.As(err, &e) {
@@ -239,8 +234,7 @@ func ExampleUses() {
 }
 
 func ExampleUnlimited() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Unlimited()})
 	check(err)
 	fmt.Println(link.UsageLimit == nil)
@@ -248,8 +242,7 @@ func ExampleUnlimited() {
 }
 
 func ExampleOrigins() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{
 		PersonaID: cara, Type: client.OrbEmbed,
 		AllowedOrigins: client.Origins("https://www.example.com", "http://localhost:3000"),
@@ -286,8 +279,7 @@ func ExampleEmbedHTML() {
 }
 
 func ExampleError_Error() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	_, err := c.Get(ctx, "11111111-1111-4111-8111-111111111111")
 	var e *client.Error
 	if errors.As(err, &e) {
@@ -297,16 +289,14 @@ func ExampleError_Error() {
 }
 
 func ExampleError_Is() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	_, err := c.Get(ctx, "sh_2kL9pQxYzR4vN8mBwHfJc") // a token is not an id
 	fmt.Println(errors.Is(err, client.ErrInvalid), errors.Is(err, client.ErrNotFound))
 	// Output: true false
 }
 
 func ExampleError_Unwrap() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	soon, cancel := context.WithCancel(ctx)
 	cancel()
 	_, err := c.List(soon, client.Filter{})
@@ -315,18 +305,15 @@ func ExampleError_Unwrap() {
 }
 
 func ExampleWithURL() {
-	url, stop := start()
-	defer stop()
-	c, err := client.New(client.WithURL(url), client.WithKey("a-key"))
+	c, err := client.New(client.WithURL(exampleURL), client.WithKey("a-key"))
 	check(err)
-	page, err := c.List(ctx, client.Filter{})
-	fmt.Println(page.Meta.Total, err)
-	// Output: 0 <nil>
+	_, err = c.List(ctx, client.Filter{})
+	fmt.Println(err)
+	// Output: <nil>
 }
 
 func ExampleWithKey() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	_, err := c.List(ctx, client.Filter{}, client.WithKey("another-key")) // for this call only
 	fmt.Println(errors.Is(err, client.ErrUnauthorized))
 	// Output: true
@@ -336,24 +323,21 @@ func ExampleWithHTTPClient() {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	defer transport.CloseIdleConnections()
-	c, stop := dial(client.WithHTTPClient(&http.Client{Transport: transport}))
-	defer stop()
+	c := dial(client.WithHTTPClient(&http.Client{Transport: transport}))
 	_, err := c.List(ctx, client.Filter{})
 	fmt.Println(err)
 	// Output: <nil>
 }
 
 func ExampleWithTimeout() {
-	c, stop := dial(client.WithTimeout(time.Minute))
-	defer stop()
+	c := dial(client.WithTimeout(time.Minute))
 	_, err := c.List(ctx, client.Filter{}, client.WithTimeout(time.Nanosecond))
 	fmt.Println(errors.Is(err, context.DeadlineExceeded))
 	// Output: true
 }
 
 func ExampleWithRetry() {
-	c, stop := dial(client.WithRetry(client.Retry{Attempts: 6, MaxWait: time.Minute}))
-	defer stop()
+	c := dial(client.WithRetry(client.Retry{Attempts: 6, MaxWait: time.Minute}))
 	_, err := c.List(ctx, client.Filter{}, client.WithRetry(client.Retry{Attempts: 1})) // without retries
 	fmt.Println(err)
 	// Output: <nil>
@@ -371,8 +355,7 @@ func ExampleWithUserAgent() {
 func ExampleWithLogger() {
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	c, stop := dial(client.WithLogger(logger))
-	defer stop()
+	c := dial(client.WithLogger(logger))
 	_, err := c.List(ctx, client.Filter{Search: "sh_2kL9pQxYzR4vN8mBwHfJc"})
 	check(err)
 	fmt.Println(strings.Contains(log.String(), "method=GET route=/v1/share-links attempt=1"))
@@ -383,8 +366,7 @@ func ExampleWithLogger() {
 }
 
 func ExampleWithIdempotencyKey() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	first, err := c.Create(ctx, client.CreateRequest{PersonaID: cara}, client.WithIdempotencyKey("order-4711"))
 	check(err)
 	again, err := c.Create(ctx, client.CreateRequest{PersonaID: cara}, client.WithIdempotencyKey("order-4711"))
@@ -394,9 +376,7 @@ func ExampleWithIdempotencyKey() {
 }
 
 func ExampleRetry_Transport() {
-	url, stop := start()
-	defer stop()
-	raw, err := wire.NewClientWithResponses(url, wire.WithHTTPClient(&http.Client{Transport: client.Retry{}.Transport(nil)}))
+	raw, err := wire.NewClientWithResponses(exampleURL, wire.WithHTTPClient(&http.Client{Transport: client.Retry{}.Transport(nil)}))
 	check(err)
 	resp, err := raw.ListShareLinksWithResponse(ctx, nil)
 	check(err)
