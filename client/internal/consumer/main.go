@@ -9,14 +9,14 @@ import (
 )
 
 func main() {
-	c, err := client.New() // with the key in ANAM_API_KEY; ANAM_API_URL is for a server of your own
+	c, err := client.New() // the key is in ANAM_API_KEY; the URL of a server of your own is in ANAM_API_URL
 	if err != nil {
 		log.Fatal(err)
 	}
 	link, err := c.Create(context.Background(), client.CreateRequest{
 		PersonaID:      "00000000-0000-0000-0000-000000000000",
 		ExpiresInHours: client.Hours(24),
-		UsageLimit:     client.Unlimited,
+		UsageLimit:     client.Unlimited(),
 	})
 	if err != nil {
 		log.Fatal(err)
