@@ -22,7 +22,7 @@ service gives it at /openapi.yaml.`,
 		Args:              arguments(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
-			text := sharelinks.Spec
+			text := sharelinks.Spec()
 			if asJSON {
 				var err error
 				if text, err = specJSON(); err != nil {
