@@ -115,9 +115,9 @@ func (p *program) linkCreate() *cobra.Command {
 	cmd := p.asks(&r, &cobra.Command{
 		Use:   "create",
 		Short: "Create share links to a persona",
-		Long: `Create makes a share link and shows it. Without flags the server's defaults hold: a week, ten uses, a
-direct URL. With --count it makes several that are alike; those that were made are shown even when
-one fails.`,
+		Long: `Create makes a share link and shows it. Without flags it has the server's defaults: a week, ten
+uses, a direct URL. With --count it makes several that are alike; those that were made are shown
+even when one fails.`,
 		Example: `  sharelinks link create --persona 30fa96d0-26c4-4e55-94a0-517025942e18 --expires-in 24h --uses 5
   sharelinks link create --persona 30fa96d0-26c4-4e55-94a0-517025942e18 --type player-embed \
       --origin https://www.example.com --origin http://localhost:3000

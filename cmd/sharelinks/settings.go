@@ -51,7 +51,7 @@ func settingsOf(c *server.Config, logs *logOptions) []setting {
 		{field: &c.UnknownTokenRate, name: "unknown-token-rate", kind: "NUMBER", help: "links a second that do not exist, from one address; 0 is no limit"},
 		{field: &c.UnknownTokenBurst, name: "unknown-token-burst", kind: "COUNT", help: "links that do not exist that may be tried at once"},
 		{field: &c.VisitsRetention, name: "visits-retention", kind: "DURATION", help: "how long visits are kept, such as 2160h for 90 days"},
-		{field: &c.PlayerScript, name: "player-script", kind: "URL", help: "the player that visitors load, @anam-ai/js-sdk as its UMD build"},
+		{field: &c.PlayerScript, name: "player-script", kind: "URL", help: "the player that visitors load (default: @anam-ai/js-sdk 4.27.0 from cdn.jsdelivr.net)"},
 		{field: &c.PlayerIntegrity, name: "player-integrity", kind: "HASH", help: "the hash of its bytes, such as sha384-... (default: that of the default player)"},
 		{field: &c.ValidateResponses, name: "validate-responses", kind: "bool", help: "check the service's own responses against the contract too"},
 		{field: &c.ShutdownTimeout, name: "shutdown-timeout", kind: "DURATION", help: "how long requests in flight may take to finish on a stop"},
@@ -81,6 +81,9 @@ func addSettings(cmd *cobra.Command, settings []setting) {
 		if s.kind == "bool" {
 			f.NoOptDefVal = "true"
 		}
+		if strings.Contains(s.help, "(default:") { // in words
+			f.DefValue = ""
+		}
 		if s.choices != nil {
 			complete(cmd, s.name, cobra.FixedCompletions(s.choices, cobra.ShellCompDirectiveNoFileComp))
 		}
@@ -106,8 +109,6 @@ func (f *flagValue) String() string {
 	switch v := reflect.ValueOf(f.field).Elem().Interface().(type) {
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
-	case []netip.Prefix:
-		return "" // the default is none
 	default:
 		return fmt.Sprint(v)
 	}
