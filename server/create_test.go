@@ -1,14 +1,17 @@
 package server
 
 import (
+	"encoding/json"
 	"fmt"
-	"github.com/sharelinks-dev/sharelinks/internal/contract"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/contract"
 )
 
 // The request of the documentation page answers the shape of the documentation page.
@@ -252,6 +255,24 @@ func TestCreateNeedsAPersonaAndAPlan(t *testing.T) {
 	}
 	if ts.create(`"removeWatermark":true`)["removeWatermark"] != true {
 		t.Error("the watermark stayed")
+	}
+}
+
+// The fingerprints of yesterday are in databases: they must not change with the program, nor with a field that the contract
+// gains.
+func TestFingerprintIsStable(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"personaId":"00000000-0000-0000-0000-000000000000"}`: "e1b0cc289cfe1fc3c0d6b79901c078823dc50bd759a4822f28b9d0d34bee6ed4",
+		`{"personaId":"00000000-0000-0000-0000-000000000000","expiresInHours":null,"usageLimit":5,"type":"ORB_EMBED","allowedOrigins":["https://a.example"],"allowAllOrigins":false,"removeWatermark":true,"enabled":false,"isPrimary":true}`: "bed52a2cd94e5bc143b08cbdc71d90b749b03741c75c3699b16787c03c01a12e",
+	} {
+		var request api.CreateShareLinkRequest
+		if err := json.Unmarshal([]byte(body), &request); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%x", fingerprint(&request)); got != want {
+			t.Errorf("%s: %s, want %s", body, got, want)
+		}
 	}
 }
 

@@ -28,7 +28,8 @@ import (
 // checker sees every exchange of every test in this package.
 var checker = contracttest.New()
 
-// TestMain demands, once all tests have run, that together they have shown every status that the contract declares.
+// TestMain demands, once all tests have run, that together they have shown every status, every parameter and every value of an
+// enumeration that the contract declares.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 		flag.Lookup("test.fuzz").Value.String() == "" && flag.Lookup("test.list").Value.String() == "" && !testing.Short()
 	if code == 0 && whole {
 		unseen := checker.Unseen()
-		fmt.Printf("contract coverage: %d of %d (operation, status) pairs\n", checker.Declared()-len(unseen), checker.Declared())
+		fmt.Printf("contract coverage: %d of %d statuses, parameters and values of enumerations\n", checker.Declared()-len(unseen), checker.Declared())
 		if len(unseen) > 0 {
 			fmt.Println("never seen:", strings.Join(unseen, ", "))
 			code = 1
