@@ -107,8 +107,10 @@ func (o *Operation) checkBody(r *http.Request) (Violations, error) {
 	if o.body == nil && r.ContentLength == 0 {
 		return nil, nil
 	}
+	var media *openapi3.MediaType
 	if o.body != nil {
-		if err := o.checkMediaType(r.Header); err != nil {
+		var err error
+		if media, err = o.mediaType(r.Header); err != nil {
 			return nil, err
 		}
 	}
@@ -121,12 +123,8 @@ func (o *Operation) checkBody(r *http.Request) (Violations, error) {
 	}
 	replaced := &checkedBody{Reader: bytes.NewReader(raw)}
 	r.Body = replaced
-	if o.body == nil {
-		return nil, nil // the operation has no use for a body
-	}
-	media := o.body.Content[jsonType]
-	if media == nil || media.Schema == nil {
-		return nil, nil // of any other type it is handed on as it is
+	if media == nil || media != o.body.Content["application/json"] || media.Schema == nil {
+		return nil, nil // the operation has no use for a body, or takes one that is not JSON
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
 		if !o.body.Required {
@@ -142,26 +140,24 @@ func (o *Operation) checkBody(r *http.Request) (Violations, error) {
 	return bodyViolations(media.Schema.Value.VisitJSON(replaced.value, o.checks.request...)), nil
 }
 
-const jsonType = "application/json"
-
-// checkMediaType accepts the media types of the document, in UTF-8.
-func (o *Operation) checkMediaType(h http.Header) error {
+// mediaType returns what the document says of the body's media type. Text is in UTF-8, and nothing is encoded.
+func (o *Operation) mediaType(h http.Header) (*openapi3.MediaType, error) {
 	types, encoding := h["Content-Type"], h.Get("Content-Encoding")
 	plain := encoding == "" || strings.EqualFold(encoding, "identity")
 	if len(types) == 1 && plain {
-		if o.body.Content[types[0]] != nil {
-			return nil
+		if media := o.body.Content[types[0]]; media != nil {
+			return media, nil
 		}
-		media, params, err := mime.ParseMediaType(types[0])
-		charset := params["charset"]
-		if err == nil && o.body.Content[media] != nil && (charset == "" || strings.EqualFold(charset, "utf-8")) {
-			return nil
+		name, params, err := mime.ParseMediaType(types[0])
+		media, charset := o.body.Content[name], params["charset"]
+		if err == nil && media != nil && (charset == "" || strings.EqualFold(charset, "utf-8")) {
+			return media, nil
 		}
 	}
 	if len(types) == 0 && plain && !o.body.Required {
-		return nil
+		return nil, nil
 	}
-	return &MediaTypeError{Want: strings.Join(slices.Sorted(maps.Keys(o.body.Content)), " or ")}
+	return nil, &MediaTypeError{Want: strings.Join(slices.Sorted(maps.Keys(o.body.Content)), " or ")}
 }
 
 func (o *Operation) readBody(r *http.Request) ([]byte, error) {
