@@ -36,10 +36,14 @@ func settingsOf(c *server.Config, logs *logOptions) []setting {
 		{field: &c.APIKey, name: "api-key", secret: true},
 		{field: &c.AnamAPIKey, name: "anam-api-key", secret: true},
 		{field: &c.AnamURL, name: "anam-url", kind: "URL", help: "where Anam is, for a service with an API key of Anam"},
-		{field: &c.Personas, name: personasFlag, kind: "WORD", choices: []string{server.PersonasLocal, server.PersonasAny, server.PersonasAnam},
-			help: "local, any or anam: links to personas that were added, to every id, or to those of the account with Anam"},
-		{field: &logs.format, name: "log-format", kind: "WORD", choices: []string{logAuto, logText, logJSON},
-			help: "auto, text or json; auto is text on a terminal and JSON otherwise"},
+		{
+			field: &c.Personas, name: personasFlag, kind: "WORD", choices: []string{server.PersonasLocal, server.PersonasAny, server.PersonasAnam},
+			help: "local, any or anam: links to personas that were added, to every id, or to those of the account with Anam",
+		},
+		{
+			field: &logs.format, name: "log-format", kind: "WORD", choices: []string{logAuto, logText, logJSON},
+			help: "auto, text or json; auto is text on a terminal and JSON otherwise",
+		},
 		{field: &logs.level, name: "log-level", kind: "WORD", choices: []string{"debug", "info", "warn", "error"}, help: "debug, info, warn or error"},
 		{field: &c.Bootstrap, name: "bootstrap", kind: "bool", help: "prepare an empty database for use"},
 		{field: &c.RateLimit, name: "rate-limit", kind: "NUMBER", help: "requests a second for each organization; 0 is no limit"},
