@@ -16,12 +16,19 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
+// engines are the places that a store can be opened at, each empty at first.
+var engines = map[string]func(t testing.TB) string{
+	"SQLite":     func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "links.db") },
+	"PostgreSQL": func(t testing.TB) string { return pgtest.NewDatabase(t) },
+}
+
 // TestOpenTogether has several servers make the tables of an empty database at the same time.
 func TestOpenTogether(t *testing.T) {
 	t.Parallel()
-	for name, url := range map[string]string{"SQLite": "sqlite:" + filepath.Join(t.TempDir(), "links.db"), "PostgreSQL": pgtest.NewDatabase(t)} {
+	for name, database := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			url := database(t)
 			var group sync.WaitGroup
 			start := make(chan struct{})
 			for range 8 {
@@ -46,18 +53,22 @@ func TestOpenTogether(t *testing.T) {
 // TestNewerVersion has a database that a newer program made.
 func TestNewerVersion(t *testing.T) {
 	t.Parallel()
-	for name, url := range map[string]string{"SQLite": "sqlite:" + filepath.Join(t.TempDir(), "links.db"), "PostgreSQL": pgtest.NewDatabase(t)} {
-		s, err := Open(t.Context(), url, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = s.write(t.Context(), "test", run("INSERT INTO goose_db_version (version_id, is_applied) SELECT 99, is_applied FROM goose_db_version WHERE version_id = 0"))
-		if err := errors.Join(err, s.Close()); err != nil {
-			t.Fatal(err)
-		}
-		if _, err = Open(t.Context(), url, Options{}); err == nil || !strings.Contains(err.Error(), "version 99") {
-			t.Errorf("open a newer database on %s: error is %v", name, err)
-		}
+	for name, database := range engines {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			s, err := Open(t.Context(), url, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.write(t.Context(), "test", run("INSERT INTO goose_db_version (version_id, is_applied) SELECT 99, is_applied FROM goose_db_version WHERE version_id = 0"))
+			if err := errors.Join(err, s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err = Open(t.Context(), url, Options{}); err == nil || !strings.Contains(err.Error(), "version 99") {
+				t.Errorf("open a newer database: error is %v", err)
+			}
+		})
 	}
 }
 
@@ -65,7 +76,7 @@ func TestNewerVersion(t *testing.T) {
 func TestMigrationIsAtomic(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "links.db")
-	db, err := sql.Open("sqlite", writerDSN(path))
+	db, err := sql.Open("sqlite", writerDSN(path, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +149,7 @@ func TestBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	other, err := sql.Open("sqlite", writerDSN(path))
+	other, err := sql.Open("sqlite", writerDSN(path, false))
 	if err != nil {
 		t.Fatal(err)
 	}

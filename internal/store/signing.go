@@ -17,7 +17,7 @@ ON CONFLICT (id) DO NOTHING`
 SELECT seed, created_at FROM signing_key WHERE id = 1`
 )
 
-// SigningKey implements sharelink.SigningKeyStore.
+// SigningKey implements sharelink.Store.
 func (s *Store) SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error) {
 	var key sharelink.SigningKey
 	err := s.write(ctx, "signing_key", func(ctx context.Context, tx querier) error {
@@ -25,15 +25,13 @@ func (s *Store) SigningKey(ctx context.Context, first sharelink.SigningKey) (sha
 			return err
 		}
 		var seed []byte
-		var created int64
-		if err := tx.QueryRowContext(ctx, selectSigningKey).Scan(&seed, &created); err != nil {
+		if err := tx.QueryRowContext(ctx, selectSigningKey).Scan(&seed, (*instant)(&key.CreatedAt)); err != nil {
 			return err
 		}
 		if len(seed) != len(key.Seed) {
 			return fmt.Errorf("the signing key has %d bytes", len(seed))
 		}
 		copy(key.Seed[:], seed)
-		key.CreatedAt = fromMilli(created)
 		return nil
 	})
 	return key, err

@@ -24,7 +24,7 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 		return nil, err
 	}
 
-	writes, err := sql.Open("sqlite", writerDSN(path))
+	writes, err := sql.Open("sqlite", writerDSN(path, o.Volatile))
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
@@ -64,8 +64,12 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 // writerDSN has the settings in it, so that whichever connection is opened has them. synchronous=FULL is what makes an
 // acknowledged write survive a power cut: with NORMAL, WAL mode syncs at checkpoints only. The cache, 16 MiB when it is
 // full, holds the index of the tokens, which are random: each create needs another page of it.
-func writerDSN(path string) string {
-	return dsn(path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)")
+func writerDSN(path string, volatile bool) string {
+	synchronous := "FULL"
+	if volatile {
+		synchronous = "OFF"
+	}
+	return dsn(path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)")
 }
 
 // readerDSN leaves the journal mode out: it stays with the file.

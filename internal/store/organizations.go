@@ -20,7 +20,7 @@ const insertOrganization = `
 INSERT INTO organizations (id, name, watermark_removal, created_at)
 VALUES ($1, $2, $3, $4)`
 
-// CreateOrganization implements sharelink.AccountStore.
+// CreateOrganization implements sharelink.Store.
 func (s *Store) CreateOrganization(ctx context.Context, o sharelink.Organization) error {
 	return s.write(ctx, "create_organization", func(ctx context.Context, tx querier) error {
 		_, err := tx.ExecContext(ctx, insertOrganization, o.ID, o.Name, o.WatermarkRemoval, o.CreatedAt.UnixMilli())
@@ -31,37 +31,32 @@ func (s *Store) CreateOrganization(ctx context.Context, o sharelink.Organization
 const selectOrganizations = `
 SELECT id, name, watermark_removal, created_at FROM organizations ORDER BY name`
 
-// Organizations implements sharelink.AccountStore.
+// Organizations implements sharelink.Store.
 func (s *Store) Organizations(ctx context.Context) ([]sharelink.Organization, error) {
-	var organizations []sharelink.Organization
-	err := s.read(ctx, "list_organizations", func(q querier) (err error) {
-		organizations, err = list(ctx, q, scanOrganization, selectOrganizations)
-		return err
+	return read(ctx, s, "list_organizations", func(q querier) ([]sharelink.Organization, error) {
+		return all(ctx, q, scanOrganization, selectOrganizations)
 	})
-	return organizations, err
 }
 
 const selectOrganizationByName = `
 SELECT id, name, watermark_removal, created_at FROM organizations WHERE name = $1`
 
-// OrganizationNamed implements sharelink.AccountStore.
+// OrganizationNamed implements sharelink.Store.
 func (s *Store) OrganizationNamed(ctx context.Context, name string) (sharelink.Organization, error) {
-	var o sharelink.Organization
-	err := s.read(ctx, "get_organization", func(q querier) (err error) {
+	return read(ctx, s, "get_organization", func(q querier) (o sharelink.Organization, err error) {
 		if !storable(name) {
-			return notFound(sql.ErrNoRows, noOrganization)
+			return o, notFound(sql.ErrNoRows, noOrganization)
 		}
 		o, err = scanOrganization(q.QueryRowContext(ctx, selectOrganizationByName, name))
-		return notFound(err, noOrganization)
+		return o, notFound(err, noOrganization)
 	})
-	return o, err
 }
 
 const updateWatermarkRemoval = `
 UPDATE organizations SET watermark_removal = $2 WHERE name = $1
 RETURNING id, name, watermark_removal, created_at`
 
-// SetWatermarkRemoval implements sharelink.AccountStore.
+// SetWatermarkRemoval implements sharelink.Store.
 func (s *Store) SetWatermarkRemoval(ctx context.Context, name string, allowed bool) (sharelink.Organization, error) {
 	var o sharelink.Organization
 	err := s.write(ctx, "update_organization", func(ctx context.Context, tx querier) (err error) {
@@ -78,7 +73,7 @@ const insertPersona = `
 INSERT INTO personas (organization_id, id, name, created_at)
 VALUES ($1, $2, $3, $4)`
 
-// AddPersona implements sharelink.AccountStore.
+// AddPersona implements sharelink.Store.
 func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
 	return s.write(ctx, "add_persona", func(ctx context.Context, tx querier) error {
 		_, err := tx.ExecContext(ctx, insertPersona, p.OrganizationID, p.ID, p.Name, p.CreatedAt.UnixMilli())
@@ -89,27 +84,22 @@ func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
 const selectPersonas = `
 SELECT organization_id, id, name, created_at FROM personas WHERE organization_id = $1 ORDER BY name, id`
 
-// PersonasOf implements sharelink.AccountStore.
+// PersonasOf implements sharelink.Store.
 func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Persona, error) {
-	var personas []sharelink.Persona
-	err := s.read(ctx, "list_personas", func(q querier) (err error) {
-		personas, err = list(ctx, q, scanPersona, selectPersonas, organization)
-		return err
+	return read(ctx, s, "list_personas", func(q querier) ([]sharelink.Persona, error) {
+		return all(ctx, q, scanPersona, selectPersonas, organization)
 	})
-	return personas, err
 }
 
 const selectPersona = `
 SELECT organization_id, id, name, created_at FROM personas WHERE organization_id = $1 AND id = $2`
 
-// Persona implements sharelink.AccountStore.
+// Persona implements sharelink.Store.
 func (s *Store) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
-	var p sharelink.Persona
-	err := s.read(ctx, "get_persona", func(q querier) (err error) {
-		p, err = scanPersona(q.QueryRowContext(ctx, selectPersona, organization, id))
-		return notFound(err, noPersona)
+	return read(ctx, s, "get_persona", func(q querier) (sharelink.Persona, error) {
+		p, err := scanPersona(q.QueryRowContext(ctx, selectPersona, organization, id))
+		return p, notFound(err, noPersona)
 	})
-	return p, err
 }
 
 const (
@@ -120,7 +110,7 @@ DELETE FROM personas WHERE organization_id = $1 AND id = $2`
 SELECT COUNT(*) FROM share_links WHERE organization_id = $1 AND persona_id = $2`
 )
 
-// RemovePersona implements sharelink.AccountStore.
+// RemovePersona implements sharelink.Store.
 func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (links int, err error) {
 	err = s.write(ctx, "remove_persona", func(ctx context.Context, tx querier) error {
 		removed, err := affected(tx.ExecContext(ctx, deletePersona, organization, id))
@@ -139,7 +129,7 @@ const insertKey = `
 INSERT INTO api_keys (prefix, hash, label, organization_id, created_at, revoked_at)
 VALUES ($1, $2, $3, $4, $5, $6)`
 
-// AddKey implements sharelink.AccountStore.
+// AddKey implements sharelink.Store.
 func (s *Store) AddKey(ctx context.Context, k sharelink.Key, hash sharelink.Hash) error {
 	return s.write(ctx, "add_key", func(ctx context.Context, tx querier) error {
 		return addKey(ctx, tx, k, hash)
@@ -147,7 +137,7 @@ func (s *Store) AddKey(ctx context.Context, k sharelink.Key, hash sharelink.Hash
 }
 
 func addKey(ctx context.Context, tx querier, k sharelink.Key, hash sharelink.Hash) error {
-	_, err := tx.ExecContext(ctx, insertKey, k.Prefix, hash[:], k.Label, k.OrganizationID, k.CreatedAt.UnixMilli(), instant(k.RevokedAt))
+	_, err := tx.ExecContext(ctx, insertKey, k.Prefix, hash[:], k.Label, k.OrganizationID, instant(k.CreatedAt), instant(k.RevokedAt))
 	return taken(err, "there is an API key that begins like this one")
 }
 
@@ -155,21 +145,18 @@ const selectKeys = `
 SELECT prefix, label, organization_id, created_at, revoked_at FROM api_keys WHERE organization_id = $1
 ORDER BY created_at, prefix`
 
-// KeysOf implements sharelink.AccountStore.
+// KeysOf implements sharelink.Store.
 func (s *Store) KeysOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Key, error) {
-	var keys []sharelink.Key
-	err := s.read(ctx, "list_keys", func(q querier) (err error) {
-		keys, err = list(ctx, q, scanKey, selectKeys, organization)
-		return err
+	return read(ctx, s, "list_keys", func(q querier) ([]sharelink.Key, error) {
+		return all(ctx, q, scanKey, selectKeys, organization)
 	})
-	return keys, err
 }
 
 const revokeKey = `
 UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE prefix = $1
 RETURNING prefix, label, organization_id, created_at, revoked_at`
 
-// RevokeKey implements sharelink.AccountStore.
+// RevokeKey implements sharelink.Store.
 func (s *Store) RevokeKey(ctx context.Context, prefix string, at time.Time) (sharelink.Key, error) {
 	var k sharelink.Key
 	err := s.write(ctx, "revoke_key", func(ctx context.Context, tx querier) (err error) {
@@ -187,14 +174,12 @@ const selectOrganizationByKey = `
 SELECT id, name, watermark_removal, created_at FROM organizations
 WHERE id = (SELECT organization_id FROM api_keys WHERE hash = $1 AND revoked_at IS NULL)`
 
-// OrganizationOfKey implements sharelink.AccountStore.
+// OrganizationOfKey implements sharelink.Store.
 func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
-	var o sharelink.Organization
-	err := s.read(ctx, "authenticate", func(q querier) (err error) {
-		o, err = scanOrganization(q.QueryRowContext(ctx, selectOrganizationByKey, hash[:]))
-		return notFound(err, noKey)
+	return read(ctx, s, "authenticate", func(q querier) (sharelink.Organization, error) {
+		o, err := scanOrganization(q.QueryRowContext(ctx, selectOrganizationByKey, hash[:]))
+		return o, notFound(err, noKey)
 	})
-	return o, err
 }
 
 const (
@@ -205,12 +190,12 @@ SELECT EXISTS (SELECT 1 FROM organizations)`
 UPDATE first_start SET locked = locked WHERE id = 1`
 )
 
-// Bootstrap implements sharelink.AccountStore.
+// Bootstrap implements sharelink.Store.
 func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p sharelink.Persona, key *sharelink.Key, hash sharelink.Hash) (bool, error) {
 	// Asked without a lock first: on every start but the first this is all there is to do.
-	exists := false
-	err := s.read(ctx, "bootstrap", func(q querier) error {
-		return q.QueryRowContext(ctx, selectAnyOrganization).Scan(&exists)
+	exists, err := read(ctx, s, "bootstrap", func(q querier) (exists bool, err error) {
+		err = q.QueryRowContext(ctx, selectAnyOrganization).Scan(&exists)
+		return exists, err
 	})
 	if err != nil || exists {
 		return false, err
@@ -237,24 +222,16 @@ func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p share
 }
 
 func scanOrganization(r row) (o sharelink.Organization, err error) {
-	var created int64
-	err = r.Scan(&o.ID, &o.Name, &o.WatermarkRemoval, &created)
-	o.CreatedAt = fromMilli(created)
+	err = r.Scan(&o.ID, &o.Name, &o.WatermarkRemoval, (*instant)(&o.CreatedAt))
 	return o, err
 }
 
 func scanPersona(r row) (p sharelink.Persona, err error) {
-	var created int64
-	err = r.Scan(&p.OrganizationID, &p.ID, &p.Name, &created)
-	p.CreatedAt = fromMilli(created)
+	err = r.Scan(&p.OrganizationID, &p.ID, &p.Name, (*instant)(&p.CreatedAt))
 	return p, err
 }
 
 func scanKey(r row) (k sharelink.Key, err error) {
-	var created int64
-	var revoked sql.NullInt64
-	err = r.Scan(&k.Prefix, &k.Label, &k.OrganizationID, &created, &revoked)
-	k.CreatedAt = fromMilli(created)
-	k.RevokedAt = fromInstant(revoked)
+	err = r.Scan(&k.Prefix, &k.Label, &k.OrganizationID, (*instant)(&k.CreatedAt), (*instant)(&k.RevokedAt))
 	return k, err
 }

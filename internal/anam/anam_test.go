@@ -1,4 +1,4 @@
-package session
+package anam
 
 import (
 	"context"
@@ -22,6 +22,7 @@ var (
 	persona = uuid.MustParse(anamtest.Persona)
 	link    = sharelink.Link{PersonaID: persona, Token: "sh_secret"}
 	visit   = sharelink.Visit{At: day}
+	day     = time.Date(2026, 4, 20, 10, 0, 0, 123e6, time.UTC)
 )
 
 func now() time.Time { return day }
@@ -29,7 +30,7 @@ func now() time.Time { return day }
 func TestAnamMakesSessions(t *testing.T) {
 	t.Parallel()
 	fake := anamtest.Start(t)
-	a := NewAnam(fake.URL+"/", anamtest.Key, now)
+	a := New(fake.URL+"/", anamtest.Key, now)
 	got, err := a.Session(t.Context(), link, visit)
 	if err != nil || got != (sharelink.Session{Token: "session-1", ExpiresAt: day.Add(time.Hour)}) {
 		t.Errorf("%v, %v", got, err)
@@ -71,7 +72,7 @@ func TestAnamsRefusals(t *testing.T) {
 				c.answer(w, r)
 			}))
 			t.Cleanup(server.Close)
-			_, err := NewAnam(server.URL, anamtest.Key, now).Session(t.Context(), link, visit)
+			_, err := New(server.URL, anamtest.Key, now).Session(t.Context(), link, visit)
 			var e *sharelink.Error
 			if sharelink.CodeOf(err) != c.code {
 				t.Fatalf("%v, want %s", err, c.code)
@@ -104,10 +105,10 @@ func status(code int, retryAfter string) func(w http.ResponseWriter, r *http.Req
 func TestAnamIsAskedAgainOnlyIfItWasNotAsked(t *testing.T) {
 	t.Parallel()
 	fake := anamtest.Start(t)
-	a := NewAnam(fake.URL, anamtest.Key, now)
+	a := New(fake.URL, anamtest.Key, now)
 	var dials atomic.Int32
 	dial := (&net.Dialer{}).DialContext
-	a.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+	a.http.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if dials.Add(1)%2 == 1 {
 			return nil, &net.OpError{Op: "dial", Err: net.UnknownNetworkError("refused")}
 		}
@@ -116,7 +117,7 @@ func TestAnamIsAskedAgainOnlyIfItWasNotAsked(t *testing.T) {
 	if s, err := a.Session(t.Context(), link, visit); err != nil || s.Token != "session-1" || dials.Load() != 2 {
 		t.Errorf("%v, %v after %d dials", s, err, dials.Load())
 	}
-	a = NewAnam("http://127.0.0.1:1", anamtest.Key, now)
+	a = New("http://127.0.0.1:1", anamtest.Key, now)
 	if _, err := a.Session(t.Context(), link, visit); sharelink.CodeOf(err) != sharelink.PersonaUnavailable {
 		t.Errorf("%v", err)
 	}
@@ -130,7 +131,7 @@ func TestAnamThatDoesNotAnswerIsATimeout(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
-	if _, err := NewAnam(server.URL, anamtest.Key, now).Session(ctx, link, visit); sharelink.CodeOf(err) != sharelink.PersonaTimeout {
+	if _, err := New(server.URL, anamtest.Key, now).Session(ctx, link, visit); sharelink.CodeOf(err) != sharelink.PersonaTimeout {
 		t.Errorf("%v", err)
 	}
 }
@@ -144,14 +145,14 @@ func TestBreaker(t *testing.T) {
 		w.WriteHeader(http.StatusInternalServerError)
 	}))
 	t.Cleanup(server.Close)
-	a := NewAnam(server.URL, anamtest.Key, now)
-	for range tripAfter + 10 {
+	a := New(server.URL, anamtest.Key, now)
+	for range breakAfter + 10 {
 		if _, err := a.Session(t.Context(), link, visit); sharelink.CodeOf(err) != sharelink.PersonaUnavailable {
 			t.Fatalf("%v", err)
 		}
 	}
-	if n := calls.Load(); n != tripAfter {
-		t.Errorf("asked %d times, want %d", n, tripAfter)
+	if n := calls.Load(); n != breakAfter {
+		t.Errorf("asked %d times, want %d", n, breakAfter)
 	}
 	if _, err := a.Persona(t.Context(), uuid.Nil, persona); sharelink.CodeOf(err) != sharelink.Unavailable {
 		t.Errorf("%v", err)
@@ -170,8 +171,8 @@ func TestRefusalsDoNotTripTheBreaker(t *testing.T) {
 		}
 		return refuse.Load()
 	}
-	a := NewAnam(fake.URL, anamtest.Key, now)
-	for range 2 * tripAfter {
+	a := New(fake.URL, anamtest.Key, now)
+	for range 2 * breakAfter {
 		if _, err := a.Session(t.Context(), link, visit); sharelink.CodeOf(err) != sharelink.PersonaRefused {
 			t.Fatal(err)
 		}
@@ -193,7 +194,7 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 		running.Add(-1)
 		return false
 	}
-	a := NewAnam(fake.URL, anamtest.Key, now)
+	a := New(fake.URL, anamtest.Key, now)
 	var group sync.WaitGroup
 	for range 4 * maxInFlight {
 		group.Go(func() {
@@ -207,7 +208,7 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 		t.Errorf("%d at once", most.Load())
 	}
 	for range maxInFlight {
-		a.turns <- struct{}{}
+		a.slots <- struct{}{}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -220,7 +221,7 @@ func TestPersonas(t *testing.T) {
 	t.Parallel()
 	fake := anamtest.Start(t)
 	at := day
-	a := NewAnam(fake.URL, anamtest.Key, func() time.Time { return at })
+	a := New(fake.URL, anamtest.Key, func() time.Time { return at })
 	for range 3 {
 		p, err := a.Persona(t.Context(), uuid.Max, persona)
 		if err != nil || p != (sharelink.Persona{ID: persona, OrganizationID: uuid.Max, Name: anamtest.PersonaName}) {
@@ -230,14 +231,14 @@ func TestPersonas(t *testing.T) {
 	if n := len(fake.Requests()); n != 1 {
 		t.Errorf("asked %d times for one persona", n)
 	}
-	at = at.Add(personaKept)
+	at = at.Add(personaTTL)
 	if _, err := a.Persona(t.Context(), uuid.Max, persona); err != nil || len(fake.Requests()) != 2 {
 		t.Errorf("%v, asked %d times", err, len(fake.Requests()))
 	}
 	if _, err := a.Persona(t.Context(), uuid.Max, uuid.Nil); sharelink.CodeOf(err) != sharelink.NotFound {
 		t.Errorf("%v", err)
 	}
-	if _, err := NewAnam(fake.URL, "wrong", now).Persona(t.Context(), uuid.Max, persona); sharelink.CodeOf(err) != sharelink.Unavailable {
+	if _, err := New(fake.URL, "wrong", now).Persona(t.Context(), uuid.Max, persona); sharelink.CodeOf(err) != sharelink.Unavailable {
 		t.Errorf("%v", err)
 	}
 }

@@ -16,19 +16,19 @@ const (
 	exitUsage   = 2 // the command or its input has to change
 )
 
-// refusal is an error with what a person needs to get on.
-type refusal struct {
+// failure is an error with what a person needs to continue.
+type failure struct {
 	err   error
 	hint  string // what would be right, or where to read it; may be ""
 	usage bool
 	exit  int // the exit code where it is another than these two; else 0
 }
 
-func (r *refusal) Error() string { return r.err.Error() }
-func (r *refusal) Unwrap() error { return r.err }
+func (r *failure) Error() string { return r.err.Error() }
+func (r *failure) Unwrap() error { return r.err }
 
 func usage(hint, format string, args ...any) error {
-	return &refusal{err: fmt.Errorf(format, args...), hint: hint, usage: true}
+	return &failure{err: fmt.Errorf(format, args...), hint: hint, usage: true}
 }
 
 // hints adds a hint to an error if it has this code.
@@ -36,17 +36,17 @@ func hints(err error, code sharelink.Code, hint string) error {
 	if sharelink.CodeOf(err) != code {
 		return err
 	}
-	return &refusal{err: err, hint: hint}
+	return &failure{err: err, hint: hint}
 }
 
-// refuse tells why a command was not done, a line for each fault and one for the hint, and returns the exit code.
-func (p *program) refuse(err error) int {
+// report says why a command failed, a line for each error and one for the hint, and returns the exit code.
+func (p *program) report(err error) int {
 	exit := exitFailure
 	if sharelink.CodeOf(err) == sharelink.Invalid {
 		exit = exitUsage
 	}
-	faults, hint := []error{err}, ""
-	if r, ok := errors.AsType[*refusal](err); ok {
+	errs, hint := []error{err}, ""
+	if r, ok := errors.AsType[*failure](err); ok {
 		hint = r.hint
 		if r.exit != 0 {
 			exit = r.exit
@@ -54,14 +54,14 @@ func (p *program) refuse(err error) int {
 		if r.usage {
 			exit = exitUsage
 			if several, ok := r.err.(interface{ Unwrap() []error }); ok { // errors.Join's
-				faults = several.Unwrap()
+				errs = several.Unwrap()
 			}
 		}
 	} else if errors.Is(err, context.Canceled) {
-		faults = []error{errors.New("interrupted")}
+		errs = []error{errors.New("interrupted")}
 	}
-	for _, fault := range faults {
-		fmt.Fprintf(p.stderr, "sharelinks: %s\n", printable(fault.Error()))
+	for _, err := range errs {
+		fmt.Fprintf(p.stderr, "sharelinks: %s\n", printable(err.Error()))
 	}
 	if hint != "" {
 		fmt.Fprintf(p.stderr, "hint: %s\n", hint)
@@ -75,7 +75,7 @@ var (
 	userinfo = regexp.MustCompile(`://\S*@`)
 )
 
-// printable is a text that others may have written, on one line and without its API keys, tokens and passwords.
+// printable returns a text that others may have written on one line and without its API keys, tokens and passwords.
 func printable(s string) string {
 	s = redact.Secrets(lineBreaks.ReplaceAllString(s, " "))
 	return userinfo.ReplaceAllStringFunc(s, func(found string) string {
