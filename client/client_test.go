@@ -264,9 +264,16 @@ func TestArguments(t *testing.T) {
 	if server.requests != nil {
 		t.Errorf("sent: %q", server.requests)
 	}
-	must(c.Get(ctx, "../share?x=1 2"))(t)
-	if got := server.requests[0]; !strings.HasPrefix(got, "GET "+testURL+"/v1/share-links/..%2Fshare%3Fx=1%202 ") {
-		t.Errorf("sent: %q", got)
+	_ = second(c.Get(ctx, "../share?x=1 2"))
+	_ = second(c.List(ctx, Filter{PersonaID: cara, Search: "a b", Page: 2, PerPage: 5}))
+	_ = second(c.Visits(ctx, unknown, 2, 5))
+	want := []string{
+		"GET " + testURL + "/v1/share-links/..%2Fshare%3Fx=1%202  ",
+		"GET " + testURL + "/v1/share-links?page=2&perPage=5&personaId=" + cara + "&search=a+b  ",
+		"GET " + testURL + "/v1/share-links/" + unknown + "/visits?page=2&perPage=5  ",
+	}
+	if diff := cmp.Diff(want, server.requests); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
 

@@ -128,7 +128,7 @@ func bufferBody(resp *http.Response) (*http.Response, error) {
 
 // nextWait returns how long to wait before the next attempt, and whether to make one.
 func (t *transport) nextWait(r *http.Request, resp *http.Response, err error, attempt int) (time.Duration, bool) {
-	if attempt >= t.Attempts || r.Context().Err() != nil || !t.isRepeatable(r) {
+	if attempt >= t.Attempts || !t.isRepeatable(r) {
 		return 0, false
 	}
 	wait := t.backoff(attempt)

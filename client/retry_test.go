@@ -136,17 +136,19 @@ func TestAnnouncementIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := play(
 			reply{status: 200, body: emptyPage, header: []string{announcement}},
-			reply{status: 503}, // the create at another base URL
+			reply{status: 503}, reply{status: 503}, // the creates at other base URLs
 			reply{status: 503}, reply{status: 201, body: aLink}, reply{status: 201, body: aLink},
 		)
 		c := dial(t, server, WithURL(testURL+"/a"))
 		must(c.List(t.Context(), Filter{}))(t)
-		if _, err := c.Create(t.Context(), CreateRequest{PersonaID: cara}, WithURL(testURL+"/b")); err == nil {
-			t.Error("a create was retried at a server that announced nothing")
+		for _, other := range []string{testURL + "/b", "http://other.test/a"} {
+			if _, err := c.Create(t.Context(), CreateRequest{PersonaID: cara}, WithURL(other)); err == nil {
+				t.Errorf("a create was retried at %s, which announced nothing", other)
+			}
 		}
 		must(c.Create(t.Context(), CreateRequest{PersonaID: cara}))(t)
 		must(c.Create(t.Context(), CreateRequest{PersonaID: cara}))(t)
-		if got := server.requests; len(got) != 5 || got[2] != got[3] || got[3] == got[4] {
+		if got := server.requests; len(got) != 6 || got[3] != got[4] || got[4] == got[5] {
 			t.Errorf("each call has its own key, the same for all attempts:\n%s", strings.Join(got, "\n"))
 		}
 	})
@@ -178,7 +180,7 @@ func TestDeadlines(t *testing.T) {
 			began := time.Now()
 			err := second(dial(t, play(test.replies...), WithTimeout(test.timeout)).Get(ctx, unknown))
 			e, ok := errors.AsType[*Error](err)
-			if !ok || test.err == nil && e.Status != 503 || test.err != nil && !errors.Is(err, test.err) {
+			if !ok || test.err == nil && (e.Status != 503 || e.RetryAfter != 10*time.Second) || test.err != nil && !errors.Is(err, test.err) {
 				t.Errorf("%v", err)
 			}
 			if got := time.Since(began); got != test.took {
