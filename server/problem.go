@@ -141,7 +141,7 @@ var kinds = []kind{
 func kindOf(code sharelink.Code) kind {
 	internal := kind{}
 	for _, k := range kinds {
-		switch k.code { //nolint:exhaustive // two are looked for
+		switch k.code {
 		case code:
 			return k
 		case internalError:
@@ -192,7 +192,7 @@ func codeOf(err error) sharelink.Code {
 
 // detailOf says what went wrong, in words that hold nothing of a failure inside.
 func detailOf(err error) string {
-	switch codeOf(err) { //nolint:exhaustive // the others are the domain's
+	switch codeOf(err) {
 	case unsupportedMediaType:
 		return err.Error()
 	case bodyTooLarge:

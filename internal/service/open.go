@@ -76,7 +76,7 @@ func (s *Service) session(ctx context.Context, link sharelink.Link, visit sharel
 		return session, nil
 	}
 	outcome := sharelink.UpstreamTimeout
-	switch sharelink.CodeOf(err) { //nolint:exhaustive // any other error leaves it open whether a session was made
+	switch sharelink.CodeOf(err) {
 	case sharelink.PersonaUnavailable, sharelink.PersonaRefused:
 		outcome = sharelink.UpstreamRefused
 	case sharelink.PersonaTimeout:
