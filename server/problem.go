@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,16 +140,11 @@ var kinds = []kind{
 
 // kindOf returns the row of a code. A code without one is an internal error.
 func kindOf(code sharelink.Code) kind {
-	internal := kind{}
-	for _, k := range kinds {
-		switch k.code {
-		case code:
-			return k
-		case internalError:
-			internal = k
-		}
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.code == code })
+	if i < 0 {
+		return kindOf(internalError)
 	}
-	return internal
+	return kinds[i]
 }
 
 // problemOf turns any error into what the caller sees. The text of an error that is not known goes to the log alone.
@@ -163,50 +159,29 @@ func problemOf(err error) (*sharelink.Error, []api.Violation) {
 	if found, ok := errors.AsType[contract.Violations](err); ok {
 		return &sharelink.Error{Code: sharelink.Invalid, Detail: found.Error()}, wireViolations(found)
 	}
-	return &sharelink.Error{Code: codeOf(err), Detail: detailOf(err), Err: err}, nil
+	return knownError(err), nil
 }
 
-// codeOf returns the code of an error of HTTP.
-func codeOf(err error) sharelink.Code {
-	if _, ok := errors.AsType[*contract.MediaTypeError](err); ok {
-		return unsupportedMediaType
+// knownError returns the code and the words for an error that is not of the domain. A failure inside has one text for all.
+func knownError(err error) *sharelink.Error {
+	if e, ok := errors.AsType[*contract.MediaTypeError](err); ok {
+		return &sharelink.Error{Code: unsupportedMediaType, Detail: e.Error()}
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return bodyTooLarge
+		return &sharelink.Error{Code: bodyTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
 	}
-	if routing, ok := errors.AsType[*echo.HTTPError](err); ok {
-		switch routing.Code {
-		case http.StatusNotFound:
-			return sharelink.NotFound
-		case http.StatusMethodNotAllowed:
-			return methodNotAllowed
-		case http.StatusBadRequest:
-			return sharelink.Invalid
-		}
+	routing, _ := errors.AsType[*echo.HTTPError](err)
+	switch {
+	case routing != nil && routing.Code == http.StatusNotFound:
+		return &sharelink.Error{Code: sharelink.NotFound, Detail: "there is nothing at this path"}
+	case routing != nil && routing.Code == http.StatusMethodNotAllowed:
+		return &sharelink.Error{Code: methodNotAllowed, Detail: "this path does not have this method; the header Allow lists those that it has"}
+	case routing != nil && routing.Code == http.StatusBadRequest:
+		return &sharelink.Error{Code: sharelink.Invalid, Detail: "the request does not fit the contract", Err: err}
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the request was canceled", Err: err}
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return sharelink.Unavailable
-	}
-	return internalError
-}
-
-// detailOf says what went wrong, in words that hold nothing of a failure inside.
-func detailOf(err error) string {
-	switch codeOf(err) {
-	case unsupportedMediaType:
-		return err.Error()
-	case bodyTooLarge:
-		return fmt.Sprintf("the body is larger than %d bytes", maxBody)
-	case sharelink.NotFound:
-		return "there is nothing at this path"
-	case methodNotAllowed:
-		return "this path does not have this method; the header Allow lists those that it has"
-	case sharelink.Invalid:
-		return "the request does not fit the contract"
-	case sharelink.Unavailable:
-		return "the request was canceled"
-	}
-	return "the server failed; its log has the reason under this request id"
+	return &sharelink.Error{Code: internalError, Detail: "the server failed; its log has the reason under this request id", Err: err}
 }
 
 func wireViolations(found contract.Violations) []api.Violation {

@@ -14,11 +14,8 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// row is what a value is scanned from: *sql.Row or *sql.Rows.
-type row interface{ Scan(dest ...any) error }
-
-// all runs a query and scans every row of its answer.
-func all[T any](ctx context.Context, q querier, scan func(row) (T, error), query string, args ...any) ([]T, error) {
+// all runs a query and reads every row of its answer into the fields.
+func all[T any](ctx context.Context, q querier, fields func(*T) []any, query string, args ...any) ([]T, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -26,8 +23,8 @@ func all[T any](ctx context.Context, q querier, scan func(row) (T, error), query
 	defer rows.Close() // rows.Err says it
 	items := []T{}
 	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
+		var v T
+		if err := rows.Scan(fields(&v)...); err != nil {
 			return nil, err
 		}
 		items = append(items, v)
@@ -35,9 +32,26 @@ func all[T any](ctx context.Context, q querier, scan func(row) (T, error), query
 	return items, rows.Err()
 }
 
+// one runs a query and reads its one row into the fields. Without a row the error is a NotFound with this detail.
+func one[T any](ctx context.Context, q querier, fields func(*T) []any, missing, query string, args ...any) (v T, err error) {
+	for _, a := range args {
+		if text, ok := a.(string); ok && !storable(text) {
+			return v, &sharelink.Error{Code: sharelink.NotFound, Detail: missing}
+		}
+	}
+	err = q.QueryRowContext(ctx, query, args...).Scan(fields(&v)...)
+	return v, notFound(err, missing)
+}
+
+// insert runs a statement that adds a row. The error for one that is there already is a Conflict with this detail.
+func insert(ctx context.Context, tx querier, conflict, query string, args ...any) error {
+	_, err := tx.ExecContext(ctx, query, args...)
+	return taken(err, conflict)
+}
+
 // page returns one page of the rows that from and its args pick, newest first: ids are UUIDv7, so their order is that of
 // creation. The total is in each row because one statement sees one instant.
-func page[T any](ctx context.Context, q querier, columns, from string, args []any, p sharelink.Paging, scan func(row, *int) (T, error)) (sharelink.Page[T], error) {
+func page[T any](ctx context.Context, q querier, columns, from string, args []any, p sharelink.Paging, fields func(*T) []any) (sharelink.Page[T], error) {
 	var found sharelink.Page[T]
 	if err := ctx.Err(); err != nil {
 		return found, err
@@ -45,7 +59,7 @@ func page[T any](ctx context.Context, q querier, columns, from string, args []an
 	query := pageQuery(columns, from, len(args))
 	for {
 		var err error
-		found.Items, err = all(ctx, q, func(r row) (T, error) { return scan(r, &found.Total) }, query, append(args, max(p.PerPage, 1), p.Offset())...)
+		found.Items, err = all(ctx, q, func(v *T) []any { return append(fields(v), &found.Total) }, query, append(args, max(p.PerPage, 1), p.Offset())...)
 		if err != nil || len(found.Items) > 0 {
 			return found, err
 		}

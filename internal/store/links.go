@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -33,12 +32,6 @@ func linkFields(l *sharelink.Link) []any {
 	return append([]any{
 		&l.ID, &l.Token, &l.UsageCount, (*instant)(&l.CreatedAt), &l.PersonaID, &l.PersonaName, &l.OrganizationID,
 	}, termFields(&l.Terms)...)
-}
-
-// scanLink reads linkColumns, and what the query has after them into more.
-func scanLink(r row, more ...any) (l sharelink.Link, err error) {
-	err = r.Scan(append(linkFields(&l), more...)...)
-	return l, err
 }
 
 var (
@@ -85,34 +78,26 @@ RETURNING ` + linkColumns
 
 // CreateLink implements sharelink.Store.
 func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharelink.Idempotency) (sharelink.Link, error) {
-	created := link
-	err := s.write(ctx, "create_link", func(ctx context.Context, tx querier) error {
-		created = link
+	return change(ctx, s, "create_link", func(ctx context.Context, tx querier) (sharelink.Link, error) {
 		if key != nil {
 			claimed, err := claimKey(ctx, tx, link, *key)
 			if err != nil {
-				return err
+				return link, err
 			}
 			if !claimed {
-				created, err = replay(ctx, tx, link.OrganizationID, *key)
-				return err
+				return replay(ctx, tx, link.OrganizationID, *key)
 			}
 		}
 		if link.IsPrimary {
 			if err := lockOrganization(ctx, tx, link.OrganizationID); err != nil {
-				return err
+				return link, err
 			}
 			if _, err := tx.ExecContext(ctx, demoteLinksToPersona, link.OrganizationID, link.PersonaID); err != nil {
-				return err
+				return link, err
 			}
 		}
-		_, err := tx.ExecContext(ctx, insertLink, append(linkFields(&link), sharelink.Fold(link.PersonaName))...)
-		return taken(err, "there is a share link with this id or token")
+		return link, insert(ctx, tx, "there is a share link with this id or token", insertLink, append(linkFields(&link), sharelink.Fold(link.PersonaName))...)
 	})
-	if err != nil {
-		return sharelink.Link{}, err
-	}
-	return created, nil
 }
 
 // claimKey takes the idempotency key for the link, unless it belongs to another that is still kept.
@@ -139,23 +124,22 @@ func (s *Store) Replay(ctx context.Context, organization uuid.UUID, key sharelin
 }
 
 func replay(ctx context.Context, q querier, organization uuid.UUID, key sharelink.Idempotency) (link sharelink.Link, err error) {
-	const noKey = "no share link was created under this idempotency key"
-	if !storable(key.Key) {
-		return link, notFound(sql.ErrNoRows, noKey)
+	type row struct {
+		request []byte
+		link    string
 	}
-	var request []byte
-	var kept string
-	err = q.QueryRowContext(ctx, selectReplay, organization, key.Key, key.ValidFrom.UnixMilli()).Scan(&request, &kept)
+	found, err := one(ctx, q, func(r *row) []any { return []any{&r.request, &r.link} },
+		"no share link was created under this idempotency key", selectReplay, organization, key.Key, key.ValidFrom.UnixMilli())
 	if err != nil {
-		return link, notFound(err, noKey)
+		return link, err
 	}
-	if string(request) != string(key.Request[:]) {
+	if string(found.request) != string(key.Request[:]) {
 		return link, &sharelink.Error{
 			Code:   sharelink.KeyReused,
 			Detail: "the idempotency key was used for another request; use a new key for a new request",
 		}
 	}
-	if err := json.Unmarshal([]byte(kept), &link); err != nil {
+	if err := json.Unmarshal([]byte(found.link), &link); err != nil {
 		return link, fmt.Errorf("read the link of an idempotency key: %w", err)
 	}
 	return link, nil
@@ -163,62 +147,47 @@ func replay(ctx context.Context, q querier, organization uuid.UUID, key sharelin
 
 // ForgetKeys implements sharelink.Store.
 func (s *Store) ForgetKeys(ctx context.Context, before time.Time) (int, error) {
-	forgotten := 0
-	err := s.write(ctx, "forget_keys", func(ctx context.Context, tx querier) (err error) {
-		forgotten, err = affected(tx.ExecContext(ctx, deleteIdempotencyKeys, before.UnixMilli()))
-		return err
+	return change(ctx, s, "forget_keys", func(ctx context.Context, tx querier) (int, error) {
+		return affected(tx.ExecContext(ctx, deleteIdempotencyKeys, before.UnixMilli()))
 	})
-	return forgotten, err
 }
 
 // Link implements sharelink.Store.
 func (s *Store) Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
 	return read(ctx, s, "get_link", func(q querier) (sharelink.Link, error) {
-		link, err := scanLink(q.QueryRowContext(ctx, selectLink, organization, id))
-		return link, notFound(err, noLink)
+		return one(ctx, q, linkFields, noLink, selectLink, organization, id)
 	})
 }
 
 // UpdateLink implements sharelink.Store. The row is locked from its reading to the end of the transaction, so the change is
 // applied to what the link is.
 func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sharelink.Change, now time.Time) (sharelink.Link, error) {
-	var link sharelink.Link
-	err := s.write(ctx, "update_link", func(ctx context.Context, tx querier) (err error) {
+	return change(ctx, s, "update_link", func(ctx context.Context, tx querier) (link sharelink.Link, err error) {
 		promote := c.IsPrimary != nil && *c.IsPrimary
 		if promote {
 			if err := lockOrganization(ctx, tx, organization); err != nil {
-				return err
+				return link, err
 			}
 		}
-		if link, err = scanLink(tx.QueryRowContext(ctx, selectLink+s.rowLock, organization, id)); err != nil {
-			return notFound(err, noLink)
+		if link, err = one(ctx, tx, linkFields, noLink, selectLink+s.rowLock, organization, id); err != nil {
+			return link, err
 		}
 		if promote {
 			if _, err := tx.ExecContext(ctx, demoteLinksToPersona, organization, link.PersonaID); err != nil {
-				return err
+				return link, err
 			}
 		}
 		link.Terms = c.Apply(link.Terms, now)
 		_, err = tx.ExecContext(ctx, updateTerms, append(termFields(&link.Terms), link.Token)...)
-		return err
+		return link, err
 	})
-	if err != nil {
-		return sharelink.Link{}, err
-	}
-	return link, nil
 }
 
 // DeleteLink implements sharelink.Store.
 func (s *Store) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
-	var link sharelink.Link
-	err := s.write(ctx, "delete_link", func(ctx context.Context, tx querier) (err error) {
-		link, err = scanLink(tx.QueryRowContext(ctx, deleteLink, organization, id))
-		return notFound(err, noLink)
+	return change(ctx, s, "delete_link", func(ctx context.Context, tx querier) (sharelink.Link, error) {
+		return one(ctx, tx, linkFields, noLink, deleteLink, organization, id)
 	})
-	if err != nil {
-		return sharelink.Link{}, err
-	}
-	return link, nil
 }
 
 // Links implements sharelink.Store.
@@ -228,9 +197,7 @@ func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.F
 			return sharelink.Page[sharelink.Link]{}, ctx.Err() // no name, token or id is like it
 		}
 		where, args := matching(organization, f)
-		return page(ctx, q, linkColumns, "share_links WHERE "+where, args, f.Paging, func(r row, total *int) (sharelink.Link, error) {
-			return scanLink(r, total)
-		})
+		return page(ctx, q, linkColumns, "share_links WHERE "+where, args, f.Paging, linkFields)
 	})
 }
 

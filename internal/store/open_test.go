@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -159,7 +160,7 @@ func TestBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.writes.(*groupCommit).conn.db.ExecContext(t.Context(), "PRAGMA busy_timeout = 1") // or the test takes long
-	err = s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name"})
+	err = s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name", CreatedAt: time.UnixMilli(1)})
 	if sharelink.CodeOf(err) != sharelink.Unavailable {
 		t.Errorf("a write beside another that does not end: error is %v", err)
 	}
@@ -169,7 +170,7 @@ func TestBusy(t *testing.T) {
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name"}); err != nil {
+	if err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name", CreatedAt: time.UnixMilli(1)}); err != nil {
 		t.Error(err)
 	}
 }
@@ -199,7 +200,7 @@ func TestServerGone(t *testing.T) {
 		if err := s.Ping(t.Context()); sharelink.CodeOf(err) != sharelink.Unavailable {
 			t.Errorf("read: error is %v", err)
 		}
-		err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name"})
+		err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name", CreatedAt: time.UnixMilli(1)})
 		if sharelink.CodeOf(err) != sharelink.Unavailable {
 			t.Errorf("write: error is %v", err)
 		}

@@ -115,6 +115,19 @@ func (s *Store) write(ctx context.Context, operation string, fn func(ctx context
 	return s.observed(ctx, operation, start, err)
 }
 
+// change runs a write and returns what it returned, or the zero value with an error.
+func change[T any](ctx context.Context, s *Store, operation string, fn func(ctx context.Context, tx querier) (T, error)) (T, error) {
+	var v T
+	err := s.write(ctx, operation, func(ctx context.Context, tx querier) (err error) {
+		v, err = fn(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return *new(T), err
+	}
+	return v, nil
+}
+
 func (s *Store) observed(ctx context.Context, operation string, start time.Time, err error) error {
 	if s.options.Observe != nil {
 		s.options.Observe(operation, time.Since(start))

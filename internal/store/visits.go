@@ -46,12 +46,8 @@ func visitFields(v *sharelink.Visit) []any {
 
 // LinkByToken implements sharelink.Store.
 func (s *Store) LinkByToken(ctx context.Context, token string) (sharelink.Link, error) {
-	if !storable(token) {
-		return sharelink.Link{}, &sharelink.Error{Code: sharelink.NotFound, Detail: noToken}
-	}
 	return read(ctx, s, "get_link_by_token", func(q querier) (sharelink.Link, error) {
-		link, err := scanLink(q.QueryRowContext(ctx, selectLinkByToken, token))
-		return link, notFound(err, noToken)
+		return one(ctx, q, linkFields, noToken, selectLinkByToken, token)
 	})
 }
 
@@ -67,7 +63,7 @@ func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) 
 	err = s.write(ctx, "spend", func(ctx context.Context, tx querier) error {
 		link, status, found = sharelink.Link{}, "", true
 		for range spendTries {
-			spent, err := all(ctx, tx, func(r row) (sharelink.Link, error) { return scanLink(r) }, spendUse, token, visit.At.UnixMilli())
+			spent, err := all(ctx, tx, linkFields, spendUse, token, visit.At.UnixMilli())
 			if err != nil {
 				return err
 			}
@@ -75,7 +71,7 @@ func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) 
 				link, status = spent[0], sharelink.Active
 				return addVisit(ctx, tx, link, visit, sharelink.Opened)
 			}
-			now, err := all(ctx, tx, func(r row) (sharelink.Link, error) { return scanLink(r) }, selectLinkByToken, token)
+			now, err := all(ctx, tx, linkFields, selectLinkByToken, token)
 			if err != nil {
 				return err
 			}
@@ -105,8 +101,7 @@ func addVisit(ctx context.Context, tx querier, link sharelink.Link, visit sharel
 }
 
 func writeVisit(ctx context.Context, tx querier, v sharelink.Visit) error {
-	_, err := tx.ExecContext(ctx, insertVisit, visitFields(&v)...)
-	return taken(err, "there is a visit with this id")
+	return insert(ctx, tx, "there is a visit with this id", insertVisit, visitFields(&v)...)
 }
 
 // AddVisit implements sharelink.Store.
@@ -117,28 +112,22 @@ func (s *Store) AddVisit(ctx context.Context, visit sharelink.Visit) error {
 // Settle implements sharelink.Store. The visit's row is the reservation: only the call that changes its outcome from opened
 // gives its use back.
 func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome) (bool, error) {
-	settled := 0
-	err := s.write(ctx, "settle", func(ctx context.Context, tx querier) (err error) {
-		settled, err = affected(tx.ExecContext(ctx, settleVisit, visit.LinkID, visit.ID, string(outcome), string(sharelink.Opened)))
-		if err != nil || settled == 0 || outcome != sharelink.UpstreamRefused {
-			return err
+	return change(ctx, s, "settle", func(ctx context.Context, tx querier) (bool, error) {
+		settled, err := affected(tx.ExecContext(ctx, settleVisit, visit.LinkID, visit.ID, string(outcome), string(sharelink.Opened)))
+		if err == nil && settled == 1 && outcome == sharelink.UpstreamRefused {
+			_, err = tx.ExecContext(ctx, giveBackUse, visit.OrganizationID, visit.LinkID)
 		}
-		_, err = tx.ExecContext(ctx, giveBackUse, visit.OrganizationID, visit.LinkID)
-		return err
+		return settled == 1, err
 	})
-	return err == nil && settled == 1, err
 }
 
 // Visits implements sharelink.Store.
 func (s *Store) Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
 	return read(ctx, s, "list_visits", func(q querier) (found sharelink.Page[sharelink.Visit], err error) {
-		if _, err := scanLink(q.QueryRowContext(ctx, selectLink, organization, link)); err != nil {
-			return found, notFound(err, noLink)
+		if _, err := one(ctx, q, linkFields, noLink, selectLink, organization, link); err != nil {
+			return found, err
 		}
-		return page(ctx, q, visitColumns, "visits WHERE link_id = $1", []any{link}, p, func(r row, total *int) (v sharelink.Visit, err error) {
-			err = r.Scan(append(visitFields(&v), total)...)
-			return v, err
-		})
+		return page(ctx, q, visitColumns, "visits WHERE link_id = $1", []any{link}, p, visitFields)
 	})
 }
 
@@ -149,10 +138,8 @@ const sweepBatch = 1000
 func (s *Store) ForgetVisits(ctx context.Context, before time.Time) (int, error) {
 	forgotten := 0
 	for {
-		n := 0
-		err := s.write(ctx, "forget_visits", func(ctx context.Context, tx querier) (err error) {
-			n, err = affected(tx.ExecContext(ctx, deleteVisits, sharelink.FirstID(before), sweepBatch))
-			return err
+		n, err := change(ctx, s, "forget_visits", func(ctx context.Context, tx querier) (int, error) {
+			return affected(tx.ExecContext(ctx, deleteVisits, sharelink.FirstID(before), sweepBatch))
 		})
 		if err != nil {
 			return forgotten, err
