@@ -20,7 +20,7 @@ func organizationOf(ctx context.Context) sharelink.Organization {
 }
 
 // authenticate puts the organization of the request's API key into its context, and holds it to Config.RateLimit. It stands
-// in front of validation, so that a caller without a key is told of its key first.
+// in front of validation, so that a caller without a key learns of that first.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()

@@ -31,14 +31,14 @@ type Config struct {
 	APIKey    string // accepted as a key of the organization "default"; "" is none
 	Personas  string // PersonasLocal, PersonasAny or PersonasAnam
 
-	// With AnamAPIKey an open is exchanged for a session of Anam's; without, the server signs one of its own. The key
-	// goes to AnamURL and nowhere else.
+	// With AnamAPIKey an open is exchanged for a session of Anam's; without it the server signs sessions. The key goes to
+	// AnamURL and nowhere else.
 	AnamAPIKey string
 	AnamURL    string
 	Bootstrap  bool // whether to put an organization, a persona and a key into an empty database
 
 	RateLimit         float64        // management requests a second for one organization, with bursts of as many; 0 is no limit
-	TrustedProxies    []netip.Prefix // whose X-Forwarded-For tells where a visitor comes from; nil is nobody's
+	TrustedProxies    []netip.Prefix // proxies whose X-Forwarded-For says where a visitor comes from; nil is none
 	OpenRate          float64        // opens a second from one address (IPv6: one /64); 0 is no limit
 	OpenBurst         int            // how many may come at once
 	LinkOpenRate      float64        // opens a second of one link; 0 is no limit. Above OpenRate no one address can use it up
@@ -46,12 +46,12 @@ type Config struct {
 	UnknownTokenRate  float64        // tokens a second that no link has, from one address; 0 is no limit
 	UnknownTokenBurst int            // how many may come at once
 
-	VisitsRetention time.Duration // how long visits are remembered, at least a minute
+	VisitsRetention time.Duration // how long visits are kept, at least a minute
 
 	PlayerScript    string // URL of the script that shows a persona: @anam-ai/js-sdk, as its UMD build
-	PlayerIntegrity string // what its bytes must be, as "sha384-..."; "" is for the default PlayerScript only
+	PlayerIntegrity string // the hash of its bytes, such as "sha384-..."; "" is for the default PlayerScript only
 
-	ValidateResponses bool          // whether to hold our own responses to the contract too; costs about 20 us each
+	ValidateResponses bool          // whether to check our own responses against the contract too; costs about 20 us each
 	ShutdownTimeout   time.Duration // how long requests in flight may take to finish on a stop
 
 	Version string           // shown in /metrics and in the docs; "" is "dev"

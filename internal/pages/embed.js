@@ -1,6 +1,6 @@
 'use strict';
 // <share-link token="sh_..." theme="dark" label="Talk to us"></share-link>: an orb in the corner of a page that opens the
-// persona of a share link. Nothing is asked of the server before somebody presses it.
+// persona of a share link. It sends nothing to the server before it is pressed.
 (() => {
 	const base = document.currentScript?.src;
 	if (!base || customElements.get('share-link')) {
@@ -80,7 +80,7 @@
 		attributeChangedCallback() {
 			this.#orb.setAttribute('aria-label', this.#label);
 			this.#orb.title = this.#label;
-			if (this.#panel && this.#panel.src !== this.#address) { // the open frame is of a link that is not meant any more
+			if (this.#panel && this.#panel.src !== this.#address) { // the open frame is of another link
 				this.close();
 			}
 		}
@@ -107,7 +107,7 @@
 				return;
 			}
 			const element = make('div', `panel ${this.#theme}`, { role: 'dialog', 'aria-label': this.#label });
-			// The site names itself, whatever its own policy is: a link that may not be shown on it can then say so.
+			// The site's origin is sent whatever its own policy is, so that a link that may not be shown there can say so.
 			const frame = make('iframe', '', {
 				allow: 'microphone; autoplay', referrerpolicy: 'origin', title: this.#label, src: this.#address,
 			});
@@ -125,7 +125,7 @@
 			if (!this.#panel) {
 				return;
 			}
-			this.#panel.element.remove(); // and with the frame goes the conversation
+			this.#panel.element.remove(); // this ends the conversation
 			this.#panel = null;
 			this.#orb.setAttribute('aria-expanded', 'false');
 			this.#orb.focus();

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Code is the kind of an Error. An error that is not an *Error is a failure of ours.
+// Code is the kind of an Error. Any other error is a failure inside.
 type Code string
 
 // The codes. Each has a row in the table of package server, and a test demands it.

@@ -89,7 +89,7 @@ func canonicalHost(host string) (string, *OriginError) {
 		inner, ok = strings.CutSuffix(inner, "]")
 		addr, err := netip.ParseAddr(inner)
 		if !ok || err != nil || !addr.Is6() || addr.Zone() != "" {
-			return "", &OriginError{detail: "an origin's host in brackets is an IPv6 address, as [::1]"}
+			return "", &OriginError{detail: "an origin's host in brackets is an IPv6 address, such as [::1]"}
 		}
 		return "[" + ipv6Text(addr) + "]", nil
 	}
@@ -105,7 +105,7 @@ func canonicalHost(host string) (string, *OriginError) {
 		// Browsers read such a host as an IPv4 address in one of its many spellings: take the plain one only.
 		addr, err := netip.ParseAddr(ascii)
 		if err != nil || !addr.Is4() {
-			return "", &OriginError{detail: "an origin's host that ends in a number is an IPv4 address, as 127.0.0.1"}
+			return "", &OriginError{detail: "an origin's host that ends in a number is an IPv4 address, such as 127.0.0.1"}
 		}
 	}
 	return ascii, nil

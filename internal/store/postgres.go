@@ -41,7 +41,7 @@ func openPostgres(ctx context.Context, databaseURL string, o Options) (*Store, e
 	return &Store{options: o, reads: db, writes: transactions{db}, rowLock: " FOR UPDATE", close: db.Close}, nil
 }
 
-// transactions is the writer of a PostgreSQL database: each write is a transaction of its own, READ COMMITTED.
+// transactions is the writer of a PostgreSQL database: each write is its own transaction, READ COMMITTED.
 type transactions struct{ db *sql.DB }
 
 func (t transactions) write(ctx context.Context, fn func(ctx context.Context, tx querier) error) error {

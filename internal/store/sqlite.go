@@ -93,11 +93,11 @@ func dsn(path, settings string) string {
 // creating is held while a database file is made, see createFile.
 var creating sync.Mutex
 
-// createFile makes the database file, if there is none, readable by nobody else: it holds tokens. SQLite would make it
+// createFile makes the database file, if there is none, readable by its owner only: it holds tokens. SQLite would make it
 // with the permissions that the umask leaves; the files that it puts beside it copy those of this one.
 func createFile(path string, o Options) error {
-	// POSIX takes a process's locks on a file away when it closes any descriptor of it, also another one's: nobody in
-	// this process may have SQLite open the file between here and Close.
+	// POSIX takes a process's locks on a file away when it closes any descriptor of it, also another one's: no other
+	// goroutine may have SQLite open the file between here and Close.
 	creating.Lock()
 	defer creating.Unlock()
 

@@ -35,11 +35,11 @@ type Options struct {
 	// Volatile leaves out the wait for the disk at each commit of SQLite: for tests of anything but durability.
 	Volatile bool
 	// Queue is how many writes may wait, 1024 when 0; those beyond are refused as Unavailable. SQLite only: PostgreSQL
-	// has a queue of its own.
+	// has its own queue.
 	Queue int
-	// Observe, unless nil, is told how long each operation took, waiting included.
+	// Observe, unless nil, gets the time that each operation took, waiting included.
 	Observe func(operation string, elapsed time.Duration)
-	// ObserveBatch, unless nil, is told how many writes went into each commit. SQLite only.
+	// ObserveBatch, unless nil, gets the number of writes in each commit. SQLite only.
 	ObserveBatch func(writes int)
 }
 

@@ -1,6 +1,6 @@
 'use strict';
-// What happens on the page of a link that can be opened. The order is the point: the microphone first, then the player, and
-// only then the visit, so that neither a refusal nor a program that presses buttons spends one.
+// The page of a link that can be opened. The order matters: the microphone first, then the player, and only then the open, so
+// that neither a refusal nor a program that presses buttons spends a use.
 (() => {
 	const page = document.getElementById('visit');
 	const { sessions, player, integrity, engine } = page.dataset;
@@ -9,7 +9,7 @@
 	let client = null;
 	let countdown = 0;
 
-	// Refusal says which section tells the visitor why it goes no further, and after how many seconds another try may work.
+	// Refusal names the section that says why it goes no further, and the seconds after which another attempt may work.
 	class Refusal extends Error {
 		constructor(state, wait = 0) {
 			super(state);
@@ -25,7 +25,7 @@
 		}
 		const section = page.querySelector(`section[data-for=${state}]`);
 		section.querySelector('h1').focus({ preventScroll: true });
-		// The heading is read because it has the focus; the words below it are read from here.
+		// A screen reader reads the heading because it has the focus, and the words below it from here.
 		document.getElementById('status').textContent = section.querySelector('p:not(.above)')?.textContent ?? '';
 		const retry = section.querySelector('button[data-do=start]');
 		clearInterval(countdown);
@@ -34,7 +34,7 @@
 		}
 	}
 
-	// waitFor holds a button back for some seconds, and counts them on it.
+	// waitFor disables a button for some seconds, and counts them on it.
 	function waitFor(button, seconds) {
 		button.dataset.label ??= button.textContent;
 		const until = performance.now() + seconds * 1000;
@@ -84,13 +84,13 @@
 		});
 	}
 
-	// see shows the persona, or hides it. It is never quite gone: some browsers play nothing in an element that is.
+	// see shows or hides the persona. The element is never removed: some browsers play nothing in a hidden one.
 	function see(seen) {
 		page.toggleAttribute('data-seen', seen);
 		document.getElementById('persona')?.setAttribute('aria-hidden', !seen);
 	}
 
-	// open spends one visit.
+	// open spends one use.
 	async function open() {
 		let response;
 		try {
@@ -158,7 +158,7 @@
 		}
 	}
 
-	// leave lets go of everything and says why.
+	// leave ends the conversation and says why.
 	function leave(state, wait = 0) {
 		const streaming = client;
 		client = null;
