@@ -3,17 +3,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-FUZZTIME ?= 5s
+# These can be set on the command line: make build BINARY=/tmp/sharelinks
+BINARY := bin/sharelinks
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME := 5s
 PACKAGES := ./...
-
-# Packages whose speed a request does not feel, compiled for size: without inlining. See docs/adr/0009.
-COLD := google.golang.org/protobuf/... github.com/prometheus/... github.com/spf13/... github.com/pressly/... \
-	golang.org/x/text/... golang.org/x/crypto/... golang.org/x/net/... golang.org/x/sync/... github.com/santhosh-tekuri/... \
-	github.com/oasdiff/... github.com/getkin/... github.com/go-openapi/... github.com/swaggest/... github.com/jackc/... \
-	github.com/golang-jwt/... github.com/sony/... github.com/hashicorp/... github.com/valyala/... \
-	github.com/labstack/gommon/... go.uber.org/... crypto/... encoding/asn1 encoding/xml math/big compress/... regexp/... \
-	mime/... net net/mail net/textproto text/template/... html/template
 
 .PHONY: help
 help: ## Show this list
@@ -21,12 +15,11 @@ help: ## Show this list
 
 .PHONY: run
 run: build ## Build and serve on http://127.0.0.1:8080; the first start prints a key and a curl
-	@exec bin/sharelinks serve
+	@exec $(BINARY) serve
 
 .PHONY: build
 build: ## Build bin/sharelinks, stripped and without cgo
-	CGO_ENABLED=0 go build -trimpath $(COLD:%='-gcflags=%=-l') -ldflags '-s -w -funcalign=16 -X main.version=$(VERSION)' \
-		-o bin/sharelinks ./cmd/sharelinks
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BINARY) ./cmd/sharelinks
 
 .PHONY: test
 test: needs ## Run all tests
@@ -75,7 +68,7 @@ bench: ## Run the Go benchmarks, allocations included
 
 .PHONY: load
 load: build ## Creates over loopback at 64 connections, beside a bare Echo handler (needs wrk)
-	go run ./e2e/load -binary bin/sharelinks
+	go run ./e2e/load -binary $(BINARY)
 
 .PHONY: screenshots
 screenshots: ## Write a picture of each state of the visitor page to docs/screenshots
