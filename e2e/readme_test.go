@@ -74,7 +74,7 @@ func TestREADME(t *testing.T) {
 			}
 			serve(t, "sqlite:unused.db", flags...)
 		case s.language == "sh" && s.text == "go generate ./...\n":
-			// TestStale runs it.
+			// make check runs it and compares.
 		case s.language == "sh":
 			fmt.Fprintf(&script, "echo; echo '=== %d'\n%s\n", i, here(s.text))
 		case s.language == "json":
@@ -204,83 +204,5 @@ func TestMakeRun(t *testing.T) {
 	}
 	if p.all(t.Context()) == nil {
 		t.Error("nothing is served")
-	}
-}
-
-// .ci/stale finds generated code that is not what the contract makes, and leaves the tree as it was.
-func TestStale(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("NOT TESTED WHETHER STALE CODE IS FOUND: git is missing")
-	}
-	dir := filepath.Join(t.TempDir(), "tree")
-	git := func(args ...string) {
-		t.Helper()
-		cmd := exec.Command("git", append([]string{"-c", "user.name=test", "-c", "user.email=test@localhost"}, args...)...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
-		}
-	}
-	copyTree(t, dir)
-	git("init", "--quiet")
-	git("add", "--all")
-	git("commit", "--quiet", "--message", "all")
-	stale := func() (string, error) {
-		cmd := exec.Command(".ci/stale")
-		cmd.Dir = dir
-		out, err := cmd.CombinedOutput()
-		return string(out), err
-	}
-	if out, err := stale(); err != nil {
-		t.Fatalf("fresh code is called stale: %v\n%s", err, out)
-	}
-	for name, c := range map[string]struct {
-		file, old, new, says string
-	}{
-		"edited":           {"api/api.gen.go", "package api", "package api // edited", "stale: api/api.gen.go is not what openapi.yaml makes"},
-		"left over":        {"client/wire/extra.gen.go", "", "package wire\n", "stale: client/wire/extra.gen.go is not in git"},
-		"contract changed": {"openapi.yaml", "Number of items per page.", "Number of links per page.", "stale: api/api.gen.go is not what openapi.yaml makes"},
-		"contract broken":  {"openapi.yaml", "openapi: 3.0.3", "openapi: [", "stale: go generate fails"},
-	} {
-		path := filepath.Join(dir, c.file)
-		before, _ := os.ReadFile(path)
-		if err := os.WriteFile(path, []byte(c.new), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if c.old != "" {
-			if err := os.WriteFile(path, bytes.Replace(before, []byte(c.old), []byte(c.new), 1), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		changed, _ := os.ReadFile(path)
-		if out, err := stale(); err == nil || !strings.Contains(out, c.says) {
-			t.Errorf("%s: %v\n%s", name, err, out)
-		}
-		if after, _ := os.ReadFile(path); !bytes.Equal(after, changed) {
-			t.Errorf("%s: the check changed %s", name, c.file)
-		}
-		if before == nil {
-			err := os.Remove(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-		} else if err := os.WriteFile(path, before, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// copyTree copies what the generator needs of this tree, as it is now, committed or not.
-func copyTree(t *testing.T, to string) {
-	t.Helper()
-	for _, name := range []string{"go.mod", "go.sum", "gen.go", "tools.go", "openapi.yaml", ".gitignore", ".ci", "api", "client"} {
-		cmd := exec.Command("cp", "-R", filepath.Join("..", name), to+"/")
-		if err := os.MkdirAll(to, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
 	}
 }
