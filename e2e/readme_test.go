@@ -8,10 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 )
@@ -193,16 +191,18 @@ func everyTime(v any) any {
 // `make run` in a checkout builds, serves, and says how to begin, whatever was or was not there before.
 func TestMakeRun(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	p := start(t, exec.Command("make", "--silent", "--directory", "..", "run"), "SHARELINKS_ADDR=127.0.0.1:0",
-		"SHARELINKS_DATABASE=sqlite:"+filepath.Join(dir, "run.db"))
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(p.stderr.String(), "curl --request POST"); {
-		if time.Now().After(deadline) { // it was written before the ready line, but takes another way to here
-			t.Fatalf("no curl to paste:\n%s", p.stderr)
-		}
-		runtime.Gosched()
+	cmd, err := makeCommand("run")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if p.all(t.Context()) == nil {
-		t.Error("nothing is served")
+	cmd.Env = append(cmd.Env, "SHARELINKS_ADDR=127.0.0.1:0", "SHARELINKS_DATABASE=sqlite:"+filepath.Join(t.TempDir(), "run.db"))
+	p := start(t, cmd)
+	p.await()
+	if _, err := p.create(t.Context(), nil, ""); err != nil {
+		t.Error(err)
+	}
+	p.kill() // then all that it said is here
+	if !strings.Contains(p.stderr.String(), "curl --request POST") {
+		t.Errorf("no curl to paste:\n%s", p.stderr)
 	}
 }

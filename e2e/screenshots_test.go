@@ -76,22 +76,12 @@ func (g gallery) fits() {
 	}
 }
 
-// permit grants or denies the microphone.
-func (g gallery) permit(setting browser.PermissionSetting) {
-	g.t.Helper()
-	if _, err := chromedp.CallBrowser(g.ctx, browser.SetPermission, browser.SetPermissionParams{
-		Permission: &browser.PermissionDescriptor{Name: "microphone"}, Setting: setting,
-	}); err != nil {
-		g.t.Fatal(err)
-	}
-}
-
 // Every state that a visitor can meet without a persona's service is met, in a window of the usual size. `make screenshots`
 // keeps the pictures.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "screenshots.db"), "--open-rate", "0.01", "--open-burst", "3")
-	g := gallery{t, chromiumWithMicrophone(t, false)}
+	p := serve(t, "sqlite:screenshots.db", "--open-rate", "0.01", "--open-burst", "3")
+	g := gallery{t, newPage(t)}
 	g.view(720, 480, "light")
 	at := func(address, state, name string, scale ...float64) {
 		t.Helper()
@@ -118,10 +108,10 @@ func TestScreenshots(t *testing.T) {
 	g.view(3840, 2160, "dark")
 	at(address, "ready", "ready-4k", 0.2)
 	g.view(720, 480, "dark")
-	g.permit(browser.PermissionSettingDenied)
+	permit(t, g.ctx, browser.PermissionSettingDenied)
 	do(t, g.ctx, chromedp.Navigate(address))
 	then("blocked", "blocked")
-	g.permit(browser.PermissionSettingGranted)
+	permit(t, g.ctx, browser.PermissionSettingGranted)
 	then("local", "local")
 
 	g.view(720, 480, "light")

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,18 +17,6 @@ import (
 
 	"github.com/sharelinks-dev/sharelinks/client/wire"
 )
-
-// visitorBrowser starts a Chromium that has a microphone, of a sort: it beeps. Nobody is asked before a page may use it.
-func visitorBrowser(t *testing.T) context.Context {
-	t.Helper()
-	return chromiumWithMicrophone(t, true)
-}
-
-func chromiumWithMicrophone(t *testing.T, asksNobody bool) context.Context {
-	t.Helper()
-	return chromium(t, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", asksNobody),
-		chromedp.WindowSize(960, 640))
-}
 
 // link makes a link and returns its address on the server, and how often it was opened so far.
 func (p *process) link(change func(*wire.CreateShareLinkRequest)) (address string, uses func() int) {
@@ -111,10 +98,10 @@ func press(button string, frame *chromedp.Node) chromedp.Action[chromedp.Void] {
 
 func TestVisitorOpensALink(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "visit.db"))
+	p := serve(t, "sqlite:visit.db")
 	once := 1
 	address, uses := p.link(func(r *wire.CreateShareLinkRequest) { r.UsageLimit.Set(once) })
-	ctx := visitorBrowser(t)
+	ctx := visitorPage(t)
 	w := watch(t, ctx)
 	do(t, ctx, chromedp.Navigate(address))
 	if text := in(t, ctx, "ready", nil); !strings.Contains(text, "Cara") {
@@ -140,18 +127,18 @@ func TestVisitorOpensALink(t *testing.T) {
 
 func TestBlockedMicrophoneSpendsNothing(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "blocked.db"))
+	p := serve(t, "sqlite:blocked.db")
 	address, uses := p.link(nil)
-	ctx := chromiumWithMicrophone(t, false)
+	ctx := newPage(t)
 	w := watch(t, ctx)
 	do(t, ctx, chromedp.Navigate(address))
-	gallery{t, ctx}.permit(browser.PermissionSettingDenied)
+	permit(t, ctx, browser.PermissionSettingDenied)
 	do(t, ctx, press("start", nil))
 	in(t, ctx, "blocked", nil)
 	if n := uses(); n != 0 {
 		t.Errorf("a blocked microphone cost %d uses", n)
 	}
-	gallery{t, ctx}.permit(browser.PermissionSettingGranted)
+	permit(t, ctx, browser.PermissionSettingGranted)
 	do(t, ctx, press("start", nil))
 	in(t, ctx, "local", nil)
 	if n := uses(); n != 1 {
@@ -176,10 +163,10 @@ func iframe(address, attributes string) string {
 
 func TestPlayerOnASiteThatMay(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "player.db"))
+	p := serve(t, "sqlite:player.db")
 	s := newSite(t)
 	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, s.url))
-	ctx := visitorBrowser(t)
+	ctx := visitorPage(t)
 	w := watch(t, ctx)
 	g := gallery{t, ctx}
 	g.view(720, 480, "light")
@@ -207,9 +194,9 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 
 func TestPlayerOnASiteThatMayNot(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "refused.db"))
+	p := serve(t, "sqlite:refused.db")
 	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, "https://www.example.com"))
-	ctx := visitorBrowser(t)
+	ctx := visitorPage(t)
 	g := gallery{t, ctx}
 	g.view(720, 480, "light")
 
@@ -237,7 +224,7 @@ func TestPlayerOnASiteThatMayNot(t *testing.T) {
 
 func TestOrb(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "orb.db"))
+	p := serve(t, "sqlite:orb.db")
 	s := newSite(t)
 	address, uses := p.link(embed(wire.ShareLinkTypeOrbEmbed, s.url))
 	token := address[strings.LastIndexByte(address, '/')+1:]
@@ -245,7 +232,7 @@ func TestOrb(t *testing.T) {
 	html := fmt.Sprintf(`<script src="%s/embed.js" async></script><share-link token="%s" theme="dark" label="Talk to Cara"></share-link>`, p.url, token)
 	home := s.page(html, "Referrer-Policy", "no-referrer",
 		"Content-Security-Policy", "default-src 'none'; img-src data:; script-src "+p.url+"; frame-src "+p.url)
-	ctx := visitorBrowser(t)
+	ctx := visitorPage(t)
 	w := watch(t, ctx)
 	shadow := func(selector string) chromedp.JSPath {
 		return chromedp.JSPath(`document.querySelector('share-link').shadowRoot?.querySelector('` + selector + `')`)
