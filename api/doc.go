@@ -1,3 +1,3 @@
-// Package api is generated from openapi.yaml: the models of the wire and the Echo server interface of its operations.
-// Only this file and timestamp.go are written by hand.
+// Package api has the models of the wire, generated from openapi.yaml: one set for server and client. Only this file and
+// timestamp.go are written by hand.
 package api

@@ -23,6 +23,9 @@ func (t Timestamp) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads an RFC 3339 date-time of any precision and offset. It returns an error for anything else.
 func (t *Timestamp) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil // as time.Time has it
+	}
 	s, ok := bytes.CutPrefix(b, []byte{'"'})
 	s, closed := bytes.CutSuffix(s, []byte{'"'})
 	if !ok || !closed {

@@ -3,166 +3,173 @@ package client
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
 	"github.com/sharelinks-dev/sharelinks/internal/redact"
 )
 
-// The routes, as logs name them: an id in each would make as many routes as there are links.
+// Routes name requests in logs. The path itself would show tokens.
 const (
-	routeLinks  = "/v1/share-links"
-	routeLink   = "/v1/share-links/{id}"
-	routeVisits = routeLink + "/visits"
-	routeShare  = "/v1/share/{token}"
-	routeOpen   = "/v1/share/{token}/sessions"
+	routeLinks    = "/v1/share-links"
+	routeLink     = "/v1/share-links/{id}"
+	routeVisits   = "/v1/share-links/{id}/visits"
+	routePreview  = "/v1/share/{token}"
+	routeSessions = "/v1/share/{token}/sessions"
 )
 
-// call is one call of a method, with all its attempts. The transport finds it in the request's context.
+// call is one call of a method of Client with all its attempts.
 type call struct {
 	settings
-	client    *Client
-	operation string
-	route     string
-	token     string // another secret that must not be shown
-	public    bool   // whether it goes without the key
-	attempts  int
-	announced bool // whether an answer said that the server honours an Idempotency-Key: so it is one of ours
+	operation  string
+	route      string
+	visitor    bool      // the API key is not sent
+	token      string    // a secret, as is the API key; "" if the call has none
+	idempotent *sync.Map // see transport
+	request    *http.Request
+	err        *Error // why nothing is sent: what is wrong with the settings or the arguments
+	attempts   int
+	announced  bool // an answer had the header windowHeader, so the server is a sharelinks server
 }
 
-type callKey struct{}
-
-// callOf returns the call that a request belongs to, an empty one for the raw client's.
-func callOf(ctx context.Context) *call {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		return c
-	}
-	return &call{}
-}
-
-// begin starts a call, unless its settings or its input have faults.
-func (c *Client) begin(operation string, opts []Option, faults []Fault) (*call, error) {
+func (c *Client) newCall(operation, route string, opts []Option) *call {
 	s, err := c.settings.with(opts)
-	call := &call{settings: s, client: c, operation: operation}
+	call := &call{settings: s, operation: operation, route: route, idempotent: c.idempotent}
 	if err != nil {
-		return nil, &Error{Operation: operation, Detail: err.Error(), kind: ErrInvalid}
+		call.err = invalid(operation, err.Error())
 	}
-	return call, call.refuse(faults)
+	return call
 }
 
-// refuse returns what is wrong with the input, in the words in which the server would say it, nil if nothing is.
-func (c *call) refuse(faults []Fault) error {
-	if len(faults) == 0 {
-		return nil
+// need stops the call if an id or token would change the path of the request to that of another resource.
+func (c *call) need(name, value string) *call {
+	if c.err == nil && (value == "" || value == "." || value == "..") {
+		c.err = invalid(c.operation, fmt.Sprintf("the %s must not be %q", name, value))
 	}
-	return &Error{Operation: c.operation, Detail: summary(faults), Faults: faults, kind: ErrInvalid}
+	return c
 }
 
-// answer is a good answer, read to its end.
+// server returns the base URL as the generated code needs it.
+func (c *call) server() string { return strings.TrimRight(c.url, "/") + "/" }
+
+// prepare sets the request, as the generated code returns it. An error is a value that JSON does not have: NaN hours.
+func (c *call) prepare(r *http.Request, err error) {
+	c.request = r
+	if c.err == nil && err != nil {
+		c.err = invalid(c.operation, c.redact(err.Error()))
+	}
+}
+
+// fetchLink sends the request, whose answer is a link.
+func (c *call) fetchLink(ctx context.Context) (ShareLink, error) {
+	return fetch(ctx, c, "a share link", func(l ShareLink) bool { return l.ID != "" && l.Token != "" })
+}
+
+// fetch sends the request and decodes the answer. Errors call the answer what. complete reports whether it has the
+// fields without which it is something else.
+func fetch[T any](ctx context.Context, c *call, what string, complete func(T) bool) (T, error) {
+	var none, v T
+	a, err := c.send(ctx)
+	if err != nil {
+		return none, err
+	}
+	err = json.Unmarshal(a.body, &v)
+	if err == nil && !complete(v) {
+		err = errors.New("required fields are missing")
+	}
+	if err == nil {
+		return v, nil
+	}
+	e := c.newError("the answer is not "+what+": "+err.Error(), err)
+	e.Status, e.RequestID = a.status, c.redact(a.header.Get("X-Request-Id"))
+	if !c.visitor { // the answer to a visitor may have a session token
+		e.Body = c.excerpt(a.body)
+	}
+	return none, e
+}
+
+// answer is an answer with a status of 2xx, read to its end.
 type answer struct {
-	call   *call
 	status int
 	header http.Header
 	body   []byte
 }
 
-// do sends a request with the generated client and returns the answer if it is a good one. Any error is an *Error.
-func (c *call) do(ctx context.Context, route string, send func(context.Context, *wire.Client) (*http.Response, error)) (answer, error) {
-	c.route = route
+// send sends the request and returns its answer. Every error is an *Error.
+func (c *call) send(ctx context.Context) (answer, error) {
+	if c.err != nil {
+		return answer{}, c.err
+	}
 	if c.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 	}
 	hc := *c.httpClient
-	hc.Transport = &transport{Retry: c.retry, next: hc.Transport, known: c.client.known}
+	hc.Transport = c.retry.transport(hc.Transport, c.idempotent, c)
 	if hc.CheckRedirect == nil {
 		hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
-	raw := &wire.Client{
-		Server: strings.TrimRight(c.url, "/") + "/",
-		Client: &hc,
-		RequestEditors: []wire.RequestEditorFn{func(_ context.Context, r *http.Request) error {
-			if !c.public {
-				r.Header.Set("Authorization", "Bearer "+c.key())
-			}
-			r.Header.Set("User-Agent", c.agent)
-			r.Header.Set("Accept", "application/json")
-			return nil
-		}},
+	r := c.request.WithContext(ctx)
+	r.Header.Set("User-Agent", c.agent)
+	r.Header.Set("Accept", "application/json")
+	if !c.visitor {
+		r.Header.Set("Authorization", "Bearer "+c.key())
 	}
-	resp, err := send(context.WithValue(ctx, callKey{}, c), raw)
+	resp, err := hc.Do(r)
 	if err != nil {
-		return answer{}, c.failure(err)
+		return answer{}, c.transportError(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
-		return answer{}, c.refusal(resp)
+		return answer{}, c.statusError(resp)
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return answer{}, c.failure(err)
+		return answer{}, c.transportError(err)
 	}
-	return answer{call: c, status: resp.StatusCode, header: resp.Header, body: body}, nil
+	return answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
 }
 
-// failure is the error of a call that got no answer. A *url.Error is taken off: it shows the URL with its query.
-func (c *call) failure(err error) *Error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
-	}
-	return &Error{Operation: c.operation, Detail: c.hidden(err.Error()), Attempts: c.attempts, Err: err}
-}
-
-// unreadable is the error of an answer that is not what it should be.
-func (a answer) unreadable(what string, err error) *Error {
-	return &Error{
-		Operation: a.call.operation,
-		Status:    a.status,
-		Detail:    a.call.hidden("the answer is not " + what + ": " + err.Error()),
-		RequestID: a.call.hidden(a.header.Get("X-Request-Id")),
-		Attempts:  a.call.attempts,
-		Body:      a.call.excerpt(a.body),
-		Err:       err,
-	}
-}
-
-// hidden is a text that others had a hand in, without the key and without tokens.
-func (c *call) hidden(s string) string {
+// redact replaces the API key and tokens in a text that comes from elsewhere. The text may be JSON or have a URL in it.
+func (c *call) redact(s string) string {
 	for _, secret := range []string{c.key(), c.token} {
 		if secret == "" {
 			continue
 		}
-		s = strings.ReplaceAll(s, secret, "...")
-		s = strings.ReplaceAll(s, url.QueryEscape(secret), "...")
+		quoted, _ := json.Marshal(secret)
+		for _, form := range []string{secret, url.QueryEscape(secret), string(quoted[1 : len(quoted)-1])} {
+			s = strings.ReplaceAll(s, form, "...")
+		}
 	}
 	return redact.Secrets(s)
 }
 
-// log tells of one attempt.
+// log logs one attempt.
 func (c *call) log(r *http.Request, resp *http.Response, err error, elapsed time.Duration) {
 	if c.logger == nil {
 		return
 	}
 	level := slog.LevelDebug
+	if err != nil || resp.StatusCode >= 300 {
+		level = slog.LevelWarn
+	}
 	attrs := []slog.Attr{
 		slog.String("method", r.Method), slog.String("route", c.route),
 		slog.Int("attempt", c.attempts), slog.Duration("elapsed", elapsed),
 	}
 	if err != nil {
-		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("error", c.hidden(err.Error())))
+		attrs = append(attrs, slog.String("error", c.redact(err.Error())))
 	} else {
-		if resp.StatusCode >= 300 {
-			level = slog.LevelWarn
-		}
-		id := cmp.Or(c.hidden(resp.Header.Get("X-Request-Id")), "-")
+		id := cmp.Or(c.redact(resp.Header.Get("X-Request-Id")), "-")
 		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", id))
 	}
 	c.logger.LogAttrs(r.Context(), level, "share links request", attrs...)

@@ -2,100 +2,141 @@ package client
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
 	"github.com/sharelinks-dev/sharelinks/internal/contracttest"
 	"github.com/sharelinks-dev/sharelinks/server"
 )
 
 const (
-	cara    = "00000000-0000-0000-0000-000000000000"
-	nobody  = "11111111-1111-4111-8111-111111111111"
-	testKey = "a-key-for-the-tests-of-the-client"
-	prefix  = "/team/links"
+	cara      = "00000000-0000-0000-0000-000000000000"
+	unknown   = "11111111-1111-4111-8111-111111111111"
+	testKey   = "a-key-for-the-tests-of-the-client"
+	testURL   = "http://links.test"
+	prefix    = "/team/links"
+	aLink     = `{"id":"` + unknown + `","token":"sh_2kL9pQxYzR4vN8mBwHfJc","type":"LINK","enabled":true}`
+	emptyPage = `{"data":[],"meta":{}}`
 )
 
-// day is when the real server's clock stands.
+// day is the instant at which the clock of the real server stands.
 var day = time.Date(2026, 4, 20, 10, 0, 0, 0, time.UTC)
 
-var checker = contracttest.New()
+// dial returns a client whose requests go to a round tripper.
+func dial(t testing.TB, to http.RoundTripper, opts ...Option) *Client {
+	t.Helper()
+	base := []Option{WithURL(testURL), WithKey(testKey), WithHTTPClient(&http.Client{Transport: to})}
+	c, err := New(append(base, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
 
-// serve starts the real server under a path prefix, every exchange held to the contract, and returns its base URL.
-func serve(t testing.TB, changes ...func(*server.Config)) string {
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// inProcess returns a round tripper that calls a handler, without a network.
+func inProcess(h http.Handler) roundTrip {
+	return func(r *http.Request) (*http.Response, error) {
+		r = r.Clone(r.Context())
+		if r.Body == nil {
+			r.Body = http.NoBody
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Result(), nil
+	}
+}
+
+// reply is one answer of a script.
+type reply struct {
+	status int
+	body   string
+	header []string // each "Name: value"
+	cut    bool     // the body ends too soon
+	err    error    // there is no answer
+	hang   bool     // there is no answer until the request is cancelled
+}
+
+// script is a server in memory. It gives its replies in turn, the last one forever, and records the requests.
+type script struct {
+	replies  []reply
+	requests []string
+}
+
+func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
+	var sent []byte
+	if r.Body != nil {
+		sent, _ = io.ReadAll(r.Body)
+	}
+	s.requests = append(s.requests, fmt.Sprint(r.Method, " ", r.URL, " ", r.Header.Get(keyHeader), " ", string(sent)))
+	now := s.replies[min(len(s.requests), len(s.replies))-1]
+	if now.hang {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	if now.err != nil {
+		return nil, now.err
+	}
+	var body io.Reader = strings.NewReader(now.body)
+	if now.cut {
+		body = io.MultiReader(body, failing{})
+	}
+	resp := &http.Response{StatusCode: now.status, Header: http.Header{}, Body: io.NopCloser(body), Request: r}
+	for _, line := range now.header {
+		name, value, _ := strings.Cut(line, ": ")
+		resp.Header.Set(name, value)
+	}
+	return resp, nil
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func play(replies ...reply) *script { return &script{replies: replies} }
+
+// serve returns a client of the real server under a path prefix. Every exchange is checked against the contract.
+func serve(t testing.TB) *Client {
 	t.Helper()
 	config := server.DefaultConfig()
 	config.Database = "sqlite:" + filepath.Join(t.TempDir(), "test.db")
 	config.APIKey = testKey
 	config.PublicURL = "https://links.example.com" + prefix
 	config.Now = func() time.Time { return day }
-	for _, change := range changes {
-		change(&config)
-	}
 	s, err := server.New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checked := checker.Transport(t, inProcess{s.Handler()})
-	h := httptest.NewServer(http.StripPrefix(prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		resp, err := checked.RoundTrip(r)
-		if err != nil {
-			panic(err)
-		}
-		maps.Copy(w.Header(), resp.Header)
-		w.WriteHeader(resp.StatusCode)
-		_, _ = io.Copy(w, resp.Body)
-	})))
 	t.Cleanup(func() {
-		h.Close()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return h.URL + prefix + "/" // a slash at the end is forgiven
-}
-
-// inProcess answers requests with a handler, without a network.
-type inProcess struct{ http.Handler }
-
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil {
+	checked := contracttest.New().Transport(t, inProcess(s.Handler()))
+	return dial(t, roundTrip(func(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
-		r.Body = http.NoBody
-	}
-	w := httptest.NewRecorder()
-	p.ServeHTTP(w, r)
-	if r.Context().Err() != nil {
-		return nil, r.Context().Err()
-	}
-	return w.Result(), nil
-}
-
-// dial returns a client of a server, with the tests' key unless the options say otherwise.
-func dial(t testing.TB, url string, opts ...Option) *Client {
-	t.Helper()
-	c, err := New(append([]Option{WithURL(url), WithKey(testKey)}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+		var ok bool
+		if r.URL.Path, ok = strings.CutPrefix(r.URL.Path, prefix); !ok {
+			t.Errorf("a request to %s", r.URL)
+		}
+		r.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, prefix)
+		return checked.RoundTrip(r)
+	}), WithURL(testURL+prefix+"/")) // a slash at the end is allowed
 }
 
 func must[T any](v T, err error) func(testing.TB) T {
@@ -108,24 +149,28 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-func TestLifeOfALink(t *testing.T) {
+func second[T any](_ T, err error) error { return err }
+
+// Every method works with the real server, whose rules and wording are tested in package server.
+func TestServer(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	c := dial(t, serve(t))
+	c := serve(t)
 
 	created := must(c.Create(ctx, CreateRequest{
 		PersonaID:      cara,
 		ExpiresInHours: Hours(1.5),
-		UsageLimit:     Uses(5),
+		UsageLimit:     Uses(1),
 		Type:           PlayerEmbed,
 		AllowedOrigins: Origins("https://Example.com:443", "http://localhost:3000"),
-		Enabled:        No,
-		IsPrimary:      Yes,
+		Enabled:        new(false),
+		IsPrimary:      new(true),
 	}))(t)
-	at, five := day.Add(90*time.Minute), 5
 	want := ShareLink{
-		ID: created.ID, Token: created.Token, Type: PlayerEmbed, ExpiresAt: &at, UsageLimit: &five,
-		AllowedOrigins: []string{"https://example.com", "http://localhost:3000"}, IsPrimary: true, CreatedAt: day,
+		ID: created.ID, Token: created.Token, Type: PlayerEmbed,
+		ExpiresAt: &Timestamp{Time: day.Add(90 * time.Minute)}, UsageLimit: new(1),
+		AllowedOrigins: []string{"https://example.com", "http://localhost:3000"},
+		IsPrimary:      true, CreatedAt: Timestamp{Time: day},
 		URL: "https://links.example.com" + prefix + "/frame/" + created.Token,
 	}
 	if diff := cmp.Diff(want, created); diff != "" {
@@ -138,378 +183,235 @@ func TestLifeOfALink(t *testing.T) {
 		t.Errorf("got (-want +got):\n%s", diff)
 	}
 
-	// What is left out stays, null lifts, a value sets, and an empty list is not an absent one.
-	updated := must(c.Update(ctx, created.ID, UpdateRequest{ExpiresInHours: Never, AllowedOrigins: Origins()}))(t)
+	// A field that is left out stays, null removes a limit, and an empty list is sent.
+	updated := must(c.Update(ctx, created.ID, UpdateRequest{
+		ExpiresInHours: Never(), AllowedOrigins: Origins(), Enabled: new(true),
+	}))(t)
 	want.PersonaID, want.PersonaName, want.OrganizationID = "", "", ""
-	want.ExpiresAt, want.AllowedOrigins = nil, []string{}
+	want.ExpiresAt, want.AllowedOrigins, want.Enabled = nil, []string{}, true
 	if diff := cmp.Diff(want, updated); diff != "" {
 		t.Errorf("updated (-want +got):\n%s", diff)
 	}
-	updated = must(c.Update(ctx, created.ID, UpdateRequest{UsageLimit: Unlimited, Enabled: Yes, Type: OrbEmbed, AllowAllOrigins: Yes}))(t)
-	if updated.UsageLimit != nil || !updated.Enabled || updated.Type != OrbEmbed || !updated.AllowAllOrigins || !updated.IsPrimary {
-		t.Errorf("updated again: %+v", updated)
+	unlimited := must(c.Create(ctx, CreateRequest{PersonaID: cara, UsageLimit: Unlimited()}))(t)
+	if unlimited.UsageLimit != nil || unlimited.ExpiresAt == nil {
+		t.Errorf("unlimited: %+v", unlimited)
 	}
 
-	plain := must(c.Create(ctx, CreateRequest{PersonaID: cara}))(t)
-	if plain.ExpiresAt == nil || !plain.ExpiresAt.Equal(day.Add(168*time.Hour)) || plain.UsageLimit == nil || *plain.UsageLimit != 10 || !plain.Enabled {
-		t.Errorf("left to the server's defaults: %+v", plain)
+	if p := must(c.Preview(ctx, created.Token))(t); p.Status != Active || p.PersonaName != "Cara" {
+		t.Errorf("preview: %+v", p)
 	}
-	if plain.URL != "https://links.example.com"+prefix+"/share/"+plain.Token || URL(plain) != plain.URL {
-		t.Errorf("url %s, %s", plain.URL, URL(plain))
+	if s := must(c.Open(ctx, created.Token))(t); s.SessionToken == "" || !s.ExpiresAt.After(day) {
+		t.Errorf("session: %+v", s)
 	}
-
-	found := must(c.FindByToken(ctx, created.Token))(t)
-	if found.ID != created.ID {
-		t.Errorf("found %+v", found)
+	var e *Error
+	err := second(c.Open(ctx, created.Token))
+	if !errors.Is(err, ErrGone) || !errors.As(err, &e) || !strings.HasSuffix(e.Type, "/share-link-exhausted") {
+		t.Errorf("the second open: %v", err)
 	}
-	if _, err := c.FindByToken(ctx, created.Token[:10]); !errors.Is(err, ErrNotFound) {
-		t.Errorf("found by the start of a token: %v", err)
+	visits := must(c.Visits(ctx, created.ID, 1, 1))(t)
+	if len(visits.Data) != 1 || visits.Data[0].ID == "" || visits.Meta.Total != 2 {
+		t.Errorf("visits: %+v", visits)
 	}
-
+	page := must(c.List(ctx, Filter{PersonaID: cara, Search: created.ID, Page: 1, PerPage: 1}))(t)
+	if len(page.Data) != 1 || page.Data[0].ID != created.ID || page.Meta.Total != 1 {
+		t.Errorf("list: %+v", page)
+	}
+	if l := must(c.FindByToken(ctx, created.Token))(t); l.ID != created.ID {
+		t.Errorf("found %+v", l)
+	}
 	if err := c.Delete(ctx, created.ID); err != nil {
 		t.Error(err)
 	}
-	for name, err := range map[string]error{
-		"get":    second(c.Get(ctx, created.ID)),
-		"update": second(c.Update(ctx, created.ID, UpdateRequest{Enabled: No})),
-		"delete": c.Delete(ctx, created.ID),
-		"create": second(c.Create(ctx, CreateRequest{PersonaID: nobody})),
-	} {
+
+	err = second(c.Get(ctx, created.ID))
+	if !errors.Is(err, ErrNotFound) || !errors.As(err, &e) || e.RequestID == "" || e.Attempts != 1 || e.Operation != "get" {
+		t.Errorf("get after delete: %#v", err)
+	}
+	err = second(c.Create(ctx, CreateRequest{PersonaID: "cara", UsageLimit: Uses(0)}))
+	if !errors.Is(err, ErrInvalid) || !errors.As(err, &e) || len(e.Violations) != 2 {
+		t.Errorf("two violations: %#v", err)
+	}
+	key := WithIdempotencyKey("order-4711")
+	must(c.Create(ctx, CreateRequest{PersonaID: cara}, key))(t)
+	if err := second(c.Create(ctx, CreateRequest{PersonaID: cara, UsageLimit: Uses(3)}, key)); !errors.Is(err, ErrConflict) {
+		t.Errorf("two requests with one key: %v", err)
+	}
+}
+
+// Arguments that would make another request than was meant are not sent. All others are for the server to judge.
+func TestArguments(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	server := play(reply{status: 200, body: aLink})
+	c := dial(t, server)
+	var errs []error
+	for _, segment := range []string{"", ".", ".."} {
+		errs = append(errs, second(c.Get(ctx, segment)), second(c.Update(ctx, segment, UpdateRequest{})), c.Delete(ctx, segment),
+			second(c.Visits(ctx, segment, 0, 0)), second(c.Preview(ctx, segment)), second(c.Open(ctx, segment)),
+			second(c.FindByToken(ctx, segment)))
+	}
+	for _, key := range []string{"", "two words", "line\n"} {
+		errs = append(errs, second(c.Create(ctx, CreateRequest{}, WithIdempotencyKey(key))))
+	}
+	errs = append(errs, second(c.Create(ctx, CreateRequest{ExpiresInHours: Hours(math.NaN())})),
+		second(c.List(ctx, Filter{}, WithURL("nowhere"))))
+	for i, err := range errs {
 		var e *Error
-		if !errors.Is(err, ErrNotFound) || !errors.As(err, &e) || e.Status != 404 || e.RequestID == "" || e.Attempts != 1 ||
-			!strings.HasSuffix(e.Type, "/problems/not-found") || e.Operation != name {
-			t.Errorf("%s: %#v", name, err)
+		if !errors.Is(err, ErrInvalid) || !errors.As(err, &e) || e.Status != 0 || e.Attempts != 0 || e.Detail == "" {
+			t.Errorf("%d: %#v", i, err)
 		}
 	}
-}
-
-func second[T any](_ T, err error) error { return err }
-
-func TestListAndAll(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	var ticks atomic.Int64
-	c := dial(t, serve(t, func(config *server.Config) {
-		config.Personas = server.PersonasAny
-		config.Now = func() time.Time { return day.Add(time.Duration(ticks.Add(1)) * time.Millisecond) }
-	}))
-	var ids []string
-	for i := range 7 {
-		persona := cara
-		if i >= 5 {
-			persona = nobody
-		}
-		ids = append(ids, must(c.Create(ctx, CreateRequest{PersonaID: persona}))(t).ID)
+	if server.requests != nil {
+		t.Errorf("sent: %q", server.requests)
 	}
-	slices.Reverse(ids)
-
-	page := must(c.List(ctx, Filter{PersonaID: cara, Page: 2, PerPage: 2}))(t)
-	if len(page.Data) != 2 || page.Data[0].ID != ids[4] || page.Meta.Total != 5 || page.Meta.LastPage != 3 || *page.Meta.Prev != 1 || *page.Meta.Next != 3 {
-		t.Errorf("page 2: %+v", page)
+	_ = second(c.Get(ctx, "../share?x=1 2"))
+	_ = second(c.List(ctx, Filter{PersonaID: cara, Search: "a b", Page: 2, PerPage: 5}))
+	_ = second(c.Visits(ctx, unknown, 2, 5))
+	want := []string{
+		"GET " + testURL + "/v1/share-links/..%2Fshare%3Fx=1%202  ",
+		"GET " + testURL + "/v1/share-links?page=2&perPage=5&personaId=" + cara + "&search=a+b  ",
+		"GET " + testURL + "/v1/share-links/" + unknown + "/visits?page=2&perPage=5  ",
 	}
-	if page := must(c.List(ctx, Filter{Search: ids[3]}))(t); len(page.Data) != 1 || page.Data[0].ID != ids[3] {
-		t.Errorf("search: %+v", page)
-	}
-
-	filter := Filter{PerPage: 3}
-	all := c.All(ctx, filter)
-	for range 2 { // it can be ranged over again
-		var got []string
-		for link, err := range all {
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, link.ID)
-		}
-		if diff := cmp.Diff(ids, got); diff != "" {
-			t.Errorf("all (-want +got):\n%s", diff)
-		}
-	}
-	for range c.All(ctx, Filter{PersonaID: "22222222-2222-4222-8222-222222222222"}) {
-		t.Error("a link to nobody")
-	}
-}
-
-// A request that is refused here is refused there, in the same words.
-func TestRefusedInTheServersWords(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	url := serve(t)
-	c := dial(t, url)
-	raw := must(wire.NewClientWithResponses(url, wire.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+testKey)
-		return nil
-	})))(t)
-	many := make([]string, 51)
-	for i := range many {
-		many[i] = "https://example.com"
-	}
-	long := strings.Repeat("x", 256)
-
-	for _, r := range []CreateRequest{
-		{},
-		{PersonaID: "cara"},
-		{PersonaID: "{0000000-0000-0000-0000-000000000000"},
-		{PersonaID: cara, UsageLimit: Uses(0)},
-		{PersonaID: cara, UsageLimit: Uses(-1)},
-		{PersonaID: cara, UsageLimit: Uses(2147483648)},
-		{PersonaID: cara, ExpiresInHours: Hours(0)},
-		{PersonaID: cara, ExpiresInHours: Hours(-0.5)},
-		{PersonaID: cara, ExpiresInHours: Hours(87600.5)},
-		{PersonaID: cara, AllowedOrigins: Origins(many...)},
-	} {
-		_, err := c.Create(ctx, r)
-		sent := must(raw.CreateShareLinkWithResponse(ctx, nil, r))(t)
-		sameWords(t, err, sent.StatusCode(), sent.ApplicationProblemJSON400)
-	}
-	link := must(c.Create(ctx, CreateRequest{PersonaID: cara}))(t)
-	for _, r := range []UpdateRequest{{UsageLimit: Uses(0)}, {ExpiresInHours: Hours(1e6)}} {
-		_, err := c.Update(ctx, link.ID, r)
-		sent := must(raw.UpdateShareLinkWithResponse(ctx, link.ID, r))(t)
-		sameWords(t, err, sent.StatusCode(), sent.ApplicationProblemJSON400)
-	}
-	for _, id := range []string{link.Token, "00000000-0000-0000-0000-00000000000g", "0000000000000-0000-0000-0000-0000000"} {
-		sent := must(raw.GetShareLinkWithResponse(ctx, id))(t)
-		sameWords(t, second(c.Get(ctx, id)), sent.StatusCode(), sent.ApplicationProblemJSON400)
-		sameWords(t, c.Delete(ctx, id), sent.StatusCode(), sent.ApplicationProblemJSON400)
-		sameWords(t, second(c.Update(ctx, id, UpdateRequest{})), sent.StatusCode(), sent.ApplicationProblemJSON400)
-	}
-	for _, f := range []Filter{{Page: -1}, {PerPage: -1}, {PerPage: 101}, {PersonaID: "cara"}, {Search: long}, {Page: 1 << 31}} {
-		sent := must(raw.ListShareLinksWithResponse(ctx, &wire.ListShareLinksParams{
-			Page: said(f.Page), PerPage: said(f.PerPage), PersonaID: said(f.PersonaID), Search: said(f.Search),
-		}))(t)
-		sameWords(t, second(c.List(ctx, f)), sent.StatusCode(), sent.ApplicationProblemJSON400)
-		for _, err := range c.All(ctx, f) {
-			sameWords(t, err, sent.StatusCode(), sent.ApplicationProblemJSON400)
-		}
-	}
-	for _, key := range []string{long, "two words"} {
-		_, err := c.Create(ctx, CreateRequest{PersonaID: cara}, WithIdempotencyKey(key))
-		sent := must(raw.CreateShareLinkWithResponse(ctx, &wire.CreateShareLinkParams{IdempotencyKey: &key}, CreateRequest{PersonaID: cara}))(t)
-		sameWords(t, err, sent.StatusCode(), sent.ApplicationProblemJSON400)
-	}
-
-	// Several faults come at once. The order is ours.
-	_, err := c.Create(ctx, CreateRequest{ExpiresInHours: Hours(0), UsageLimit: Uses(0)})
-	var e *Error
-	if !errors.As(err, &e) || len(e.Faults) != 3 || !strings.HasPrefix(e.Detail, "the request has 3 faults: /personaId: must be") {
-		t.Errorf("three faults: %v", err)
-	}
-	// What has no counterpart: an empty id is another path, an empty token no filter, an empty key no key.
-	for _, err := range []error{
-		second(c.Get(ctx, "")), c.Delete(ctx, ""), second(c.FindByToken(ctx, "")), second(c.FindByToken(ctx, long)),
-		second(c.Create(ctx, CreateRequest{PersonaID: cara}, WithIdempotencyKey(""))),
-	} {
-		if !errors.Is(err, ErrInvalid) || !errors.As(err, &e) || e.Status != 0 || e.Attempts != 0 {
-			t.Errorf("nothing at all: %v", err)
-		}
-	}
-}
-
-func sameWords(t *testing.T, err error, status int, problem *wire.Problem) {
-	t.Helper()
-	var e *Error
-	if !errors.As(err, &e) || !errors.Is(err, ErrInvalid) || e.Status != 0 || e.Attempts != 0 {
-		t.Errorf("not refused before it was sent: %v", err)
-		return
-	}
-	if status != 400 || problem == nil {
-		t.Errorf("the server answers %d to what is refused here: %v", status, err)
-		return
-	}
-	if diff := cmp.Diff(problem.Errors, e.Faults); diff != "" {
-		t.Errorf("other words (-server +client):\n%s", diff)
-	}
-	if problem.Detail != e.Detail {
-		t.Errorf("other words: server %q, client %q", problem.Detail, e.Detail)
-	}
-}
-
-func TestRefusalsOfTheServer(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	c := dial(t, serve(t))
-	_, err := c.Get(ctx, nobody, WithKey("another-key"))
-	if !errors.Is(err, ErrUnauthorized) {
-		t.Errorf("with another key: %v", err)
-	}
-	if _, err := c.Create(ctx, CreateRequest{PersonaID: cara, RemoveWatermark: Yes}); !errors.Is(err, ErrForbidden) {
-		t.Errorf("without the watermark: %v", err)
-	}
-	_, err = c.Create(ctx, CreateRequest{PersonaID: cara, AllowedOrigins: Origins("example.com")})
-	var e *Error
-	if !errors.As(err, &e) || !errors.Is(err, ErrInvalid) || len(e.Faults) != 1 || *e.Faults[0].Pointer != "/allowedOrigins/0" || *e.Faults[0].Hint == "" {
-		t.Errorf("an origin that is none: %v", err)
-	}
-	first := must(c.Create(ctx, CreateRequest{PersonaID: cara}, WithIdempotencyKey("order-4711")))(t)
-	again, err := c.Create(ctx, CreateRequest{PersonaID: cara}, WithIdempotencyKey("order-4711"))
-	if err != nil || again.ID != first.ID {
-		t.Errorf("under one key: %s and %s, %v", first.ID, again.ID, err)
-	}
-	_, err = c.Create(ctx, CreateRequest{PersonaID: cara, UsageLimit: Uses(3)}, WithIdempotencyKey("order-4711"))
-	if !errors.Is(err, ErrConflict) {
-		t.Errorf("another request under one key: %v", err)
-	}
-	c = dial(t, serve(t, func(config *server.Config) { config.RateLimit = 0.001 }), WithRetry(Retry{Attempts: 1}))
-	for err = nil; err == nil; {
-		_, err = c.List(ctx, Filter{})
-	}
-	if !errors.Is(err, ErrRateLimited) || !errors.As(err, &e) || e.RetryAfter < time.Second || e.Attempts != 1 {
-		t.Errorf("too many: %#v", err)
+	if diff := cmp.Diff(want, server.requests); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
 
 func TestSettings(t *testing.T) {
-	url := serve(t)
+	const url = "https://env.example/p"
 	for _, test := range []struct {
 		name, envURL, envKey string
 		opts                 []Option
-		want                 string // part of the error; "" is none
+		want                 string // the request, or a part of the error
 	}{
-		{"all from the environment", url, testKey, nil, ""},
-		{"options win", "http://127.0.0.1:1", "wrong", []Option{WithURL(url), WithKey(testKey)}, ""},
+		{"environment", url, "k", nil, "https://env.example/p/v1/share-links Bearer k sharelinks-go"},
+		{"options win", url, "k", []Option{WithURL("http://o.example/"), WithKey("o")}, "http://o.example/v1/share-links Bearer o "},
+		{"default URL", "", "k", nil, "https://api.anam.ai/v1/share-links Bearer k "},
+		{"nil", url, "k", []Option{nil, WithLogger(nil)}, "Bearer k "},
+		{"agent", url, "k", []Option{WithUserAgent("a/1")}, " sharelinks-go a/1"},
 		{"no key", url, "", nil, "the API key is empty"},
-		{"an empty key is not the environment's", url, testKey, []Option{WithKey("")}, "the API key is empty"},
-		{"an empty URL is not the environment's", url, testKey, []Option{WithURL("")}, "the base URL must be"},
-		{"relative", "", testKey, []Option{WithURL("/v1")}, "the base URL must be"},
-		{"no scheme", "", testKey, []Option{WithURL("links.example.com")}, "the base URL must be"},
-		{"another scheme", "", testKey, []Option{WithURL("ftp://links.example.com")}, "the base URL must be"},
-		{"bad in the environment", "links.example.com", testKey, nil, "the base URL must be"},
-		{"a password", "", testKey, []Option{WithURL("https://me:s3cret@links.example.com")}, "no user, query"},
-		{"a query", "", testKey, []Option{WithURL("https://links.example.com/?x=1")}, "no user, query"},
+		{"an empty key is not the environment's", url, "k", []Option{WithKey("")}, "the API key is empty"},
+		{"an empty URL is not the environment's", url, "k", []Option{WithURL("")}, "the base URL must be"},
+		{"relative", "", "k", []Option{WithURL("/v1")}, "the base URL must be"},
+		{"no scheme", "links.example.com", "k", nil, "the base URL must be"},
+		{"another scheme", "", "k", []Option{WithURL("ftp://links.example.com")}, "the base URL must be"},
+		{"a password", "", "k", []Option{WithURL("https://me:s3cret@links.example.com")}, "a user, a query"},
+		{"a query", "", "k", []Option{WithURL("https://links.example.com/?x=s3cret")}, "a user, a query"},
 		{"a key with a line break", "", "", []Option{WithKey("s3cret\n")}, "visible ASCII"},
-		{"timeout", "", testKey, []Option{WithTimeout(-1)}, "the timeout"},
-		{"agent", "", testKey, []Option{WithUserAgent("a\r\nb: c")}, "user agent"},
-		{"retry", "", testKey, []Option{WithRetry(Retry{Attempts: -1})}, "retry"},
-		{"a key for all creates", "", testKey, []Option{WithIdempotencyKey("k")}, "for one Create"},
-		{"nothing that nothing is", url, testKey, []Option{nil, WithHTTPClient(nil), WithLogger(nil), WithTimeout(0)}, ""},
+		{"timeout", "", "k", []Option{WithTimeout(-1)}, "the timeout"},
+		{"agent with a line break", "", "k", []Option{WithUserAgent("a\r\nb: c")}, "user agent"},
+		{"retry", "", "k", []Option{WithRetry(Retry{Attempts: -1})}, "retry"},
+		{"one key for all creates", "", "k", []Option{WithIdempotencyKey("k")}, "for a single Create"},
+		{"all that is wrong", "x", "", []Option{WithTimeout(-1)}, "; set ANAM_API_KEY or use WithKey\nthe timeout"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("ANAM_API_URL", test.envURL)
 			t.Setenv("ANAM_API_KEY", test.envKey)
-			c, err := New(test.opts...)
-			if test.want != "" {
-				if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "s3cret") {
-					t.Errorf("error %v, want %q", err, test.want)
-				}
-				return
+			got := ""
+			hc := &http.Client{Transport: inProcess(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				got = r.URL.String() + " " + r.Header.Get("Authorization") + " " + r.UserAgent()
+				_, _ = io.WriteString(w, emptyPage)
+			}))}
+			c, err := New(append([]Option{WithHTTPClient(hc)}, test.opts...)...)
+			if err == nil {
+				_, err = c.List(t.Context(), Filter{})
 			}
 			if err != nil {
-				t.Fatal(err)
+				got = err.Error()
 			}
-			if _, err := c.List(t.Context(), Filter{}); err != nil {
-				t.Error(err)
+			if !strings.Contains(got, test.want) || strings.Contains(got, "s3cret") {
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}
-	t.Run("default", func(t *testing.T) {
-		t.Setenv("ANAM_API_URL", "")
-		t.Setenv("ANAM_API_KEY", testKey)
-		c := must(New(WithHTTPClient(&http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-			if r.URL.String() != "https://api.anam.ai/v1/share-links" || r.Header.Get("Authorization") != "Bearer "+testKey {
-				t.Errorf("asked %s", r.URL)
-			}
-			return nil, errors.New("no network")
-		})}), WithRetry(Retry{Attempts: 1})))(t)
-		if _, err := c.List(t.Context(), Filter{}); err == nil {
-			t.Error("an answer without a network")
-		}
-	})
-	t.Run("every fault", func(t *testing.T) {
-		_, err := New(WithURL("x"), WithKey(""), WithTimeout(-1))
-		if err == nil || strings.Count(err.Error(), "\n") != 2 {
-			t.Errorf("%v", err)
-		}
-	})
+	if c := must(New(WithKey("k"), WithHTTPClient(nil)))(t); c.settings.httpClient != http.DefaultClient {
+		t.Error("a nil client is not the default")
+	}
 }
 
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// An option of a call holds for that call alone.
+// An option of a call applies to that call only.
 func TestOptionsOfACall(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex
-	var agents []string
-	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		agents = append(agents, r.UserAgent()+" "+r.Header.Get("Authorization"))
-		_, _ = io.WriteString(w, `{"data":[],"meta":{}}`)
-	}))
-	defer h.Close()
-	c := dial(t, h.URL, WithUserAgent("myapp/1.2"))
-	must(c.List(t.Context(), Filter{}, WithKey("other"), WithUserAgent("")))(t)
+	server := play(reply{status: 200, body: emptyPage})
+	c := dial(t, server)
+	must(c.List(t.Context(), Filter{}, WithURL("http://other.test")))(t)
 	must(c.List(t.Context(), Filter{}))(t)
-	if _, err := c.List(t.Context(), Filter{}, WithURL("nowhere")); !errors.Is(err, ErrInvalid) {
-		t.Errorf("with a bad option: %v", err)
-	}
-	if diff := cmp.Diff([]string{"sharelinks-go Bearer other", "sharelinks-go myapp/1.2 Bearer " + testKey}, agents); diff != "" {
+	want := []string{"GET http://other.test/v1/share-links  ", "GET " + testURL + "/v1/share-links  "}
+	if diff := cmp.Diff(want, server.requests); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// What a newer server sends is read, kept and written again.
+// Fields and enum values that a newer server adds do no harm.
 func TestNewerServer(t *testing.T) {
 	t.Parallel()
-	const sent = `{"allowAllOrigins":false,"allowedOrigins":[],"burst":{"perDay":12345678901234567890},"createdAt":"2026-04-20T10:00:00Z",` +
-		`"enabled":true,"expiresAt":null,"id":"one","isPrimary":false,"organizationId":"o","personaId":"p","personaName":"Cara",` +
-		`"removeWatermark":false,"token":"sh_1","type":"HOLOGRAM","url":"https://x.example/h/1","usageCount":0,"usageLimit":null}`
-	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, `{"data":[`+sent+`],"meta":{"total":1,"lastPage":1,"currentPage":1,"perPage":20,"prev":null,"next":null,"cursor":"c"},"links":{}}`)
-	}))
-	defer h.Close()
-	page := must(dial(t, h.URL).List(t.Context(), Filter{}))(t)
-	link := page.Data[0]
-	if link.Type != "HOLOGRAM" || string(link.AdditionalProperties["burst"]) != `{"perDay":12345678901234567890}` ||
-		string(page.Meta.AdditionalProperties["cursor"]) != `"c"` || string(page.AdditionalProperties["links"]) != "{}" {
+	c := dial(t, play(reply{status: 200, body: `{"cursors":[],"data":[{"id":"1","token":"sh_1","type":"HOLOGRAM",` +
+		`"burst":{"perDay":1},"url":"https://x.example/h/1"}],"meta":{"total":1,"cursor":"c"}}`}))
+	page := must(c.List(t.Context(), Filter{}))(t)
+	if len(page.Data) != 1 || page.Data[0].Type != "HOLOGRAM" || page.Meta.Total != 1 {
 		t.Errorf("%+v", page)
-	}
-	if got := must(json.Marshal(link))(t); string(got) != sent {
-		t.Errorf("written again:\n%s\nwas\n%s", got, sent)
-	}
-	if must(EmbedHTML(link))(t) == "" {
-		t.Error("a type that is new cannot be embedded")
 	}
 }
 
-// Neither the key nor a token shows in an error, a log or a client that is printed.
-func TestSecretsStaySecret(t *testing.T) {
+// An answer that lacks what makes it a link, a page and so on is an error.
+func TestIncompleteAnswers(t *testing.T) {
 	t.Parallel()
-	const key, token, odd = "s3cret-key/+=", "sh_2kL9pQxYzR4vN8mBwHfJc", "an-odd+token"
+	c := dial(t, play(reply{status: 200, body: `{}`}))
+	for what, err := range map[string]error{
+		"a share link":          second(c.Get(t.Context(), unknown)),
+		"a page of share links": second(c.List(t.Context(), Filter{})),
+		"a page of visits":      second(c.Visits(t.Context(), unknown, 0, 0)),
+		"a preview":             second(c.Preview(t.Context(), "sh_1")),
+		"a session":             second(c.Open(t.Context(), "sh_1")),
+	} {
+		var e *Error
+		if !errors.As(err, &e) || e.Status != 200 || e.Detail != "the answer is not "+what+": required fields are missing" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// The API key and tokens are in no error, in no log, and not in a client that is printed.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	const key, token, oddToken = `s3cret-"key&/+=`, "sh_2kL9pQxYzR4vN8mBwHfJc", "an-odd+token"
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		said := r.Header.Get("Authorization") + " " + r.URL.String() + " " + token + " " + r.URL.Query().Get("search")
-		w.Header().Set("X-Request-Id", said)
+	echo := inProcess(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text := r.Header.Get("Authorization") + " " + r.URL.String() + " " + token + " " + r.URL.Query().Get("search")
+		w.Header().Set("X-Request-Id", text)
 		w.WriteHeader(http.StatusTeapot)
 		_ = json.NewEncoder(w).Encode(map[string]any{
-			"type": said, "detail": said, "instance": said, "errors": []map[string]string{{"in": said, "detail": said, "hint": said}},
-			"pad": strings.Repeat("x", maxExcerpt-900) + said,
+			"type": text, "detail": text, "instance": text,
+			"errors": []map[string]string{{"in": text, "detail": text, "hint": text}},
+			"pad":    strings.Repeat("x", maxExcerpt-900) + text,
 		})
 	}))
-	defer echo.Close()
-	closed := httptest.NewServer(nil)
-	closed.Close()
-	odder := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, `{"id": 5, "token": "`+token+`", "data": "`+key+`"}`)
-	}))
-	defer odder.Close()
-	for _, url := range []string{echo.URL, closed.URL, odder.URL} {
-		c := dial(t, url, WithKey(key), WithLogger(logger), WithRetry(Retry{Attempts: 2, sleep: func(context.Context, time.Duration) error { return nil }}))
+	servers := []http.RoundTripper{
+		echo,
+		play(reply{err: errors.New("with " + key + " and " + token)}),
+		play(reply{status: 200, body: `{"id": 5, "token": "` + token + `", "data": "` + token + `"}`}),
+		play(reply{status: 201, cut: true, body: `{"sessionToken":"s3cret"`}),
+		play(reply{status: 201, body: `{"sessionToken":"s3cret"`}),
+	}
+	for i, server := range servers {
+		c := dial(t, server, WithKey(key), WithLogger(logger), WithRetry(Retry{Backoff: 1, Attempts: 2}))
 		for _, err := range []error{
-			second(c.FindByToken(t.Context(), token)), second(c.FindByToken(t.Context(), odd)), second(c.List(t.Context(), Filter{Search: token})),
-			second(c.Create(t.Context(), CreateRequest{PersonaID: cara})), second(c.Get(t.Context(), token)),
+			second(c.FindByToken(t.Context(), token)), second(c.FindByToken(t.Context(), oddToken)),
+			second(c.List(t.Context(), Filter{Search: token})), second(c.Get(t.Context(), token)),
+			second(c.Preview(t.Context(), oddToken)), second(c.Open(t.Context(), oddToken)),
 		} {
 			var e *Error
 			if !errors.As(err, &e) {
-				t.Fatalf("%v", err)
+				t.Fatalf("server %d: %v", i, err)
+			}
+			if i > 2 && e.Operation != "open" {
+				continue
 			}
 			text := err.Error() + string(e.Body) + string(must(json.Marshal(e))(t))
 			for _, secret := range []string{"s3cret", token[3:], "odd+token", "odd%2Btoken"} {
 				if strings.Contains(text, secret) {
-					t.Errorf("%s shows %q: %s", url, secret, text)
+					t.Errorf("server %d, %s shows %q: %s", i, e.Operation, secret, text)
 				}
 			}
 		}
@@ -524,9 +426,25 @@ func TestSecretsStaySecret(t *testing.T) {
 			t.Errorf("the log shows %q:\n%s", secret, &log)
 		}
 	}
-	for _, want := range []string{"level=WARN", "method=GET", "route=/v1/share-links ", "status=418", "attempt=1", "elapsed=", "request_id=", "attempt=2"} {
+	for _, want := range []string{
+		"level=WARN", "level=DEBUG", "method=GET", "route=/v1/share-links ", "route=/v1/share/{token}/sessions", "status=418",
+		"attempt=1", "attempt=2", "elapsed=", "request_id=", "error=",
+	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %s:\n%s", want, &log)
 		}
 	}
+}
+
+// A visitor's call has no API key.
+func TestVisitorCallsHaveNoKey(t *testing.T) {
+	t.Parallel()
+	c := dial(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+		if len(r.Header["Authorization"]) > 0 {
+			t.Errorf("%s has the API key", r.URL)
+		}
+		return nil, errors.New("no network")
+	}), WithRetry(Retry{Attempts: 1}))
+	_, _ = c.Preview(t.Context(), "sh_1")
+	_, _ = c.Open(t.Context(), "sh_1")
 }

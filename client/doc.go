@@ -1,5 +1,5 @@
-// Package client manages share links to AI personas: those of Anam's hosted API, or of a server of your own that speaks
-// the same contract.
+// Package client manages share links to AI personas, at Anam's hosted API or at a server of your own that follows the
+// same contract.
 //
 //	package main
 //
@@ -12,14 +12,14 @@
 //	)
 //
 //	func main() {
-//		c, err := client.New() // with the key in ANAM_API_KEY; ANAM_API_URL is for a server of your own
+//		c, err := client.New() // the key is in ANAM_API_KEY; the URL of a server of your own is in ANAM_API_URL
 //		if err != nil {
 //			log.Fatal(err)
 //		}
 //		link, err := c.Create(context.Background(), client.CreateRequest{
 //			PersonaID:      "00000000-0000-0000-0000-000000000000",
 //			ExpiresInHours: client.Hours(24),
-//			UsageLimit:     client.Unlimited,
+//			UsageLimit:     client.Unlimited(),
 //		})
 //		if err != nil {
 //			log.Fatal(err)
@@ -27,12 +27,12 @@
 //		fmt.Println(client.URL(link))
 //	}
 //
-// A field of a request that is left out is not sent. Never and Unlimited send null, Hours, Uses, Origins, Yes and No a
-// value.
+// A field of a request that is left out is not sent. Hours, Uses and Origins send a value, Never and Unlimited send
+// null, and new(true) or new(false) sets a field that is a pointer to a bool.
 //
-// Every error of a call is an *[Error], and errors.Is tells its kind: ErrNotFound, ErrInvalid and so on. What failed for a
-// moment is repeated, see [Retry]; a create only where that cannot make a second link. Neither the API key nor a token is
-// ever in an error or a log.
+// Every error of a call is an *[Error]. errors.Is tells its kind, such as [ErrNotFound] or [ErrInvalid]. Failures that
+// may pass are retried, see [Retry]; a create only if that cannot create a second link. The API key and tokens are
+// never in an error or a log.
 //
-// The models, and a raw client for what is not here, are those of package wire, generated from the contract.
+// Package api has the models and package wire a raw client for what is not here, both generated from the contract.
 package client

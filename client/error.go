@@ -1,44 +1,47 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
 
 // The kinds of error, for errors.Is.
 var (
-	ErrInvalid      = errors.New("invalid")      // 400, 413, 415, 422, or refused before it was sent
-	ErrUnauthorized = errors.New("unauthorized") // 401: no such API key
-	ErrForbidden    = errors.New("forbidden")    // 403: the key is good, its organization may not
-	ErrNotFound     = errors.New("not found")    // 404: no such link or persona, or another organization's
-	ErrConflict     = errors.New("conflict")     // 409, and 422 for an Idempotency-Key that was used for another request
+	ErrInvalid      = errors.New("invalid")      // 400, 413, 415, 422, and arguments or options that are not sent
+	ErrUnauthorized = errors.New("unauthorized") // 401: the API key is not valid
+	ErrForbidden    = errors.New("forbidden")    // 403: the organization of the API key is not allowed to do this
+	ErrNotFound     = errors.New("not found")    // 404: the organization has no such link or persona
+	ErrConflict     = errors.New("conflict")     // 409, and 422 for an Idempotency-Key that another request has used
 	ErrGone         = errors.New("gone")         // 410: the link is disabled, expired or used up
 	ErrRateLimited  = errors.New("rate limited") // 429
 )
 
-// Error is every error of a call: an answer other than 2xx, no answer at all, or a request that was not worth sending. It
-// never shows the API key or a token.
+// Error is the error of every call: an answer other than 2xx or one that cannot be read, no answer, or a request that
+// was not sent. It never shows the API key or a token.
 type Error struct {
-	Operation  string        // what was tried, as "create"
-	Status     int           // the HTTP status; 0 when there was no answer
-	Type       string        // the URL of the problem type (RFC 9457), "" when the server sent none
+	Operation  string        // the method, such as "create"
+	Status     int           // the HTTP status; 0 if there was no answer
+	Type       string        // the URL of the problem type (RFC 9457); "" if the server sent none
 	Detail     string        // what went wrong
-	Faults     []Fault       // what is wrong with the request, and where
-	RequestID  string        // what the request is called in the server's log
-	RetryAfter time.Duration // how long the server asks to wait; 0 when it does not
-	Attempts   int           // how often it was tried; 0 when it was refused here
-	Body       []byte        // the answer as it came, at most 2 KiB of it
-	Err        error         // the cause, when there was no answer or not one to be understood
+	Violations []Violation   // what is wrong with the request, and where
+	RequestID  string        // identifies the request in the server's log
+	RetryAfter time.Duration // how long to wait before the next attempt; 0 if the server does not say
+	Attempts   int           // how often the request was sent; 0 if its arguments or options are not valid
+	Body       []byte        // the beginning of the answer, at most 2 KiB
+	Err        error         // the cause, if there was no answer or it cannot be read
 
 	kind error
 }
 
-// Error says all that is of use in a log.
+// Error returns the operation, the status, the detail, the request id and the number of attempts in one line.
 func (e *Error) Error() string {
 	var s strings.Builder
 	s.WriteString("sharelinks: " + e.Operation + ": ")
@@ -58,72 +61,89 @@ func (e *Error) Error() string {
 	return s.String()
 }
 
-// Unwrap returns the cause, so that errors.Is finds context.DeadlineExceeded.
+// Unwrap returns the cause, so that errors.Is finds context.DeadlineExceeded, for example.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is tells whether the error is of one of the kinds, ErrNotFound and so on.
+// Is reports whether the error is of this kind: ErrNotFound, for example.
 func (e *Error) Is(kind error) bool { return e.kind != nil && e.kind == kind }
 
-var kinds = map[int]error{
-	http.StatusBadRequest:            ErrInvalid,
-	http.StatusUnauthorized:          ErrUnauthorized,
-	http.StatusForbidden:             ErrForbidden,
-	http.StatusNotFound:              ErrNotFound,
-	http.StatusConflict:              ErrConflict,
-	http.StatusGone:                  ErrGone,
-	http.StatusRequestEntityTooLarge: ErrInvalid,
-	http.StatusUnsupportedMediaType:  ErrInvalid,
-	http.StatusUnprocessableEntity:   ErrInvalid,
-	http.StatusTooManyRequests:       ErrRateLimited,
+// invalid returns the error of a call that sends nothing.
+func invalid(operation, detail string) *Error {
+	return &Error{Operation: operation, Detail: detail, kind: ErrInvalid}
 }
 
-// maxError is how much of an error is read, in bytes: ours list at most 50 faults.
-const maxError = 64 << 10
+// newError returns an error of the call. The detail is redacted.
+func (c *call) newError(detail string, cause error) *Error {
+	return &Error{Operation: c.operation, Detail: c.redact(detail), Attempts: c.attempts, Err: cause}
+}
 
-// refusal is the error of an answer other than 2xx. Whatever can be understood of it is: a problem (RFC 9457), the
-// {statusCode, message, error} of other servers, a page of a gateway, or nothing.
-func (c *call) refusal(resp *http.Response) *Error {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
-	e := &Error{
-		Operation: c.operation,
-		Status:    resp.StatusCode,
-		RequestID: c.hidden(resp.Header.Get("X-Request-Id")),
-		Attempts:  c.attempts,
-		Body:      c.excerpt(body),
-		kind:      kinds[resp.StatusCode],
+// transportError returns the error of a call without an answer. A *url.Error is unwrapped: it shows the URL.
+func (c *call) transportError(err error) *Error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
 	}
-	e.RetryAfter, _ = retryAfter(resp.Header)
-	var members map[string]json.RawMessage
-	_ = json.Unmarshal(body, &members)
-	member := func(names ...string) string {
-		for _, name := range names {
-			if s := text(members[name]); s != "" {
-				return c.hidden(s)
-			}
-		}
-		return ""
+	return c.newError(err.Error(), err)
+}
+
+const (
+	maxErrorBody = 64 << 10 // how much of an error answer is read, in bytes; 50 violations fit
+	maxExcerpt   = 2 << 10  // how much of an answer an Error keeps, in bytes
+)
+
+// statusError returns the error of an answer other than 2xx. It understands a problem (RFC 9457) and the
+// {statusCode, message, error} of Anam's API, and makes do with a gateway's page or an empty body.
+func (c *call) statusError(resp *http.Response) *Error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	var problem struct {
+		Type, Title, Detail, Instance, Error string
+
+		Message json.RawMessage
+		Errors  []Violation
 	}
-	e.Type = member("type")
-	e.Detail = member("detail", "message", "error", "title")
-	if e.Detail == "" {
-		e.Detail = http.StatusText(resp.StatusCode)
-	}
+	_ = json.Unmarshal([]byte(c.redact(string(body))), &problem) // a member of another type stays empty
+
+	detail := cmp.Or(problem.Detail, text(problem.Message), problem.Error, problem.Title, http.StatusText(resp.StatusCode))
 	if resp.StatusCode/100 == 3 {
-		e.Detail = "the server redirects to another place; is the base URL right?"
+		detail = "the server redirects to another address; check the base URL"
 	}
-	if e.RequestID == "" {
-		e.RequestID = member("instance")
-	}
-	if json.Unmarshal([]byte(c.hidden(string(members["errors"]))), &e.Faults) != nil {
-		e.Faults = nil
-	}
-	if strings.HasSuffix(e.Type, "/idempotency-key-reused") {
-		e.kind = ErrConflict
-	}
+	e := c.newError(detail, nil)
+	e.Status = resp.StatusCode
+	e.Type = problem.Type
+	e.Violations = slices.DeleteFunc(problem.Errors, func(v Violation) bool { return v.Detail == "" })
+	e.RequestID = c.redact(cmp.Or(resp.Header.Get("X-Request-Id"), problem.Instance))
+	e.RetryAfter, _ = retryAfter(resp.Header)
+	e.Body = c.excerpt(body)
+	e.kind = kindOf(resp.StatusCode, e.Type)
 	return e
 }
 
-// text is a JSON value that is a text or a list of texts, "" if it is anything else.
+// kindOf returns the kind of error for a status and a problem type, nil if it has none.
+func kindOf(status int, problemType string) error {
+	switch status {
+	case http.StatusUnprocessableEntity:
+		if strings.HasSuffix(problemType, "/idempotency-key-reused") {
+			return ErrConflict
+		}
+		return ErrInvalid
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
+		return ErrInvalid
+	case http.StatusUnauthorized:
+		return ErrUnauthorized
+	case http.StatusForbidden:
+		return ErrForbidden
+	case http.StatusNotFound:
+		return ErrNotFound
+	case http.StatusConflict:
+		return ErrConflict
+	case http.StatusGone:
+		return ErrGone
+	case http.StatusTooManyRequests:
+		return ErrRateLimited
+	}
+	return nil
+}
+
+// text returns a JSON string, or a list of strings in one line; "" for anything else.
 func text(raw json.RawMessage) string {
 	var one string
 	if json.Unmarshal(raw, &one) == nil {
@@ -134,11 +154,8 @@ func text(raw json.RawMessage) string {
 	return strings.Join(many, "; ")
 }
 
-// maxExcerpt is how much of an answer an Error keeps, in bytes.
-const maxExcerpt = 2 << 10
-
-// excerpt is the beginning of an answer, without secrets. They are hidden first: half of one is no longer recognised.
+// excerpt returns the beginning of an answer. It is redacted before it is cut: half a secret would not be recognized.
 func (c *call) excerpt(body []byte) []byte {
-	hidden := c.hidden(string(body))
-	return []byte(hidden[:min(len(hidden), maxExcerpt)])
+	s := c.redact(string(body))
+	return []byte(s[:min(len(s), maxExcerpt)])
 }

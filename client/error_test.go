@@ -3,123 +3,122 @@ package client
 import (
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 )
 
 func TestErrors(t *testing.T) {
 	t.Parallel()
+	const notALink = "the answer is not a share link: "
 	for _, test := range []struct {
 		name   string
 		reply  reply
 		kind   error
 		detail string
-		text   string // of Error
+		text   string // of the method Error, without "sharelinks: get: "
 	}{
-		{"an empty body", reply{status: 403}, ErrForbidden, "Forbidden", "sharelinks: get: 403 Forbidden"},
-		{"HTML", reply{status: 500, body: "<html><h1>Oops</h1></html>"}, nil, "Internal Server Error", "sharelinks: get: 500 Internal Server Error"},
+		{"an empty body", reply{status: 403}, ErrForbidden, "Forbidden", "403 Forbidden"},
+		{"HTML", reply{status: 500, body: "<h1>Oops</h1>"}, nil, "Internal Server Error", "500 Internal Server Error"},
 		{
-			"Nest",
+			"Anam",
 			reply{status: 400, body: `{"statusCode":400,"message":["id must be a UUID","no"],"error":"Bad Request"}`},
-			ErrInvalid,
-			"id must be a UUID; no", "sharelinks: get: 400 Bad Request: id must be a UUID; no",
+			ErrInvalid, "id must be a UUID; no", "400 Bad Request: id must be a UUID; no",
 		},
 		{
-			"Nest with one message",
+			"Anam with one message",
 			reply{status: 401, body: `{"statusCode":401,"message":"Unauthorized"}`},
-			ErrUnauthorized,
-			"Unauthorized", "sharelinks: get: 401 Unauthorized",
+			ErrUnauthorized, "Unauthorized", "401 Unauthorized",
 		},
 		{
 			"a problem",
-			reply{status: 410, body: `{"type":"https://x/problems/share-link-expired","detail":"it is over","instance":"r1"}`},
-			ErrGone,
-			"it is over", "sharelinks: get: 410 Gone: it is over (request r1)",
+			reply{status: 410, body: `{"type":"https://x/problems/expired","detail":"it expired","instance":"r1"}`},
+			ErrGone, "it expired", "410 Gone: it expired (request r1)",
 		},
 		{
 			"a problem with a title only",
 			reply{status: 409, body: `{"title":"Taken"}`, header: []string{"X-Request-Id: r2"}},
-			ErrConflict,
-			"Taken", "sharelinks: get: 409 Conflict: Taken (request r2)",
+			ErrConflict, "Taken", "409 Conflict: Taken (request r2)",
 		},
 		{
-			"members of another type",
-			reply{status: 422, body: `{"type":7,"detail":{"a":1},"errors":{"id":["no"]},"message":null}`},
-			ErrInvalid,
-			"Unprocessable Entity", "sharelinks: get: 422 Unprocessable Entity",
+			"a reused key",
+			reply{status: 422, body: `{"type":"https://x/problems/idempotency-key-reused"}`},
+			ErrConflict, "Unprocessable Entity", "422 Unprocessable Entity",
 		},
-		{"a list", reply{status: 404, body: `["no"]`}, ErrNotFound, "Not Found", "sharelinks: get: 404 Not Found"},
-		{"no such status", reply{status: 499, body: "x"}, nil, "", "sharelinks: get: 499 "},
+		{
+			"members of other types",
+			reply{status: 422, body: `{"type":7,"detail":{"a":1},"errors":{"id":["no"]},"message":null}`},
+			ErrInvalid, "Unprocessable Entity", "422 Unprocessable Entity",
+		},
+		{
+			"errors of another type",
+			reply{status: 415, body: `{"errors":["no"],"detail":"JSON, please"}`},
+			ErrInvalid, "JSON, please", "415 Unsupported Media Type: JSON, please",
+		},
+		{"a list", reply{status: 404, body: `["no"]`}, ErrNotFound, "Not Found", "404 Not Found"},
+		{"too many requests", reply{status: 429}, ErrRateLimited, "Too Many Requests", "429 Too Many Requests"},
+		{"an unknown status", reply{status: 499, body: "x"}, nil, "", "499 "},
 		{
 			"a redirect",
 			reply{status: 302, header: []string{"Location: https://elsewhere.example/"}},
-			nil,
-			"the server redirects to another place; is the base URL right?", "",
+			nil, "the server redirects to another address; check the base URL",
+			"302 Found: the server redirects to another address; check the base URL",
 		},
-		{"not a link", reply{status: 200, body: `{"data": []}`}, nil, "the answer is not a share link: it has no id or no token", ""},
 		{
 			"not JSON",
 			reply{status: 200, body: "<html>Welcome to our WiFi"},
-			nil,
-			"the answer is not a share link: invalid character '<' looking for beginning of value", "",
+			nil, notALink + "invalid character '<' looking for beginning of value",
+			"200 OK: " + notALink + "invalid character '<' looking for beginning of value",
 		},
-		{"nothing", reply{status: 200}, nil, "the answer is not a share link: unexpected end of JSON input", ""},
+		{
+			"nothing",
+			reply{status: 204},
+			nil, notALink + "unexpected end of JSON input", "204 No Content: " + notALink + "unexpected end of JSON input",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			url, _ := hostile(t, test.reply)
-			_, err := dial(t, url).Get(t.Context(), nobody)
+			err := second(dial(t, play(test.reply), WithRetry(Retry{Attempts: 1})).Get(t.Context(), unknown))
 			var e *Error
-			if !errors.As(err, &e) || e.Status != test.reply.status || e.Detail != test.detail || e.Attempts != 1 || string(e.Body) != test.reply.body {
+			if !errors.As(err, &e) || e.Status != test.reply.status || e.Detail != test.detail || e.Attempts != 1 ||
+				string(e.Body) != test.reply.body || len(e.Violations) != 0 {
 				t.Fatalf("%#v", err)
 			}
-			if test.text != "" && e.Error() != test.text {
-				t.Errorf("it says %q, want %q", e.Error(), test.text)
+			if e.Error() != "sharelinks: get: "+test.text {
+				t.Errorf("it is %q, want %q", e.Error(), test.text)
 			}
-			for _, kind := range []error{ErrInvalid, ErrUnauthorized, ErrForbidden, ErrNotFound, ErrConflict, ErrGone, ErrRateLimited} {
+			for _, kind := range []error{
+				ErrInvalid, ErrUnauthorized, ErrForbidden, ErrNotFound, ErrConflict, ErrGone, ErrRateLimited,
+			} {
 				if errors.Is(err, kind) != (kind == test.kind) {
-					t.Errorf("is it %v: %v", kind, errors.Is(err, kind))
+					t.Errorf("errors.Is(err, %q) is %v", kind, errors.Is(err, kind))
 				}
 			}
 		})
 	}
 }
 
-func TestBodyOfAnErrorIsCutShort(t *testing.T) {
+func TestBodyOfAnErrorIsCut(t *testing.T) {
 	t.Parallel()
-	url, _ := hostile(t, reply{status: 500, body: strings.Repeat("x", 1<<20)})
-	_, err := dial(t, url).List(t.Context(), Filter{})
+	err := second(dial(t, play(reply{status: 500, body: strings.Repeat("x", 1<<20)})).List(t.Context(), Filter{}))
 	var e *Error
 	if !errors.As(err, &e) || len(e.Body) != maxExcerpt {
 		t.Errorf("%v", err)
 	}
 }
 
-// A redirected POST would arrive as a GET, and a list be taken for the new link. With a CheckRedirect of the caller's own it
-// is the caller's decision.
+// Redirects are not followed: a POST would arrive as a GET, and a list could be taken for the new link. A CheckRedirect
+// of the caller's is respected.
 func TestRedirects(t *testing.T) {
 	t.Parallel()
-	var methods []string
-	var h *httptest.Server
-	h = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		methods = append(methods, r.Method)
-		if strings.HasPrefix(r.URL.Path, "/old") {
-			http.Redirect(w, r, h.URL+"/new"+strings.TrimPrefix(r.URL.Path, "/old"), http.StatusPermanentRedirect)
-			return
-		}
-		_, _ = w.Write([]byte(aLink))
-	}))
-	defer h.Close()
-	c := dial(t, h.URL+"/old")
-	if _, err := c.Create(t.Context(), CreateRequest{PersonaID: cara}); err == nil || len(methods) != 1 {
-		t.Errorf("%v, %q", err, methods)
+	replies := []reply{{status: 308, header: []string{"Location: /new"}}, {status: 200, body: aLink}}
+	server := play(replies...)
+	if err := second(dial(t, server).Create(t.Context(), CreateRequest{})); err == nil || len(server.requests) != 1 {
+		t.Errorf("%v, %q", err, server.requests)
 	}
-	follow := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
-	if _, err := c.Create(t.Context(), CreateRequest{PersonaID: cara}, WithHTTPClient(follow)); err != nil {
-		t.Error(err)
-	}
-	if follow.Transport != nil {
-		t.Error("the caller's client was changed")
+	server = play(replies...)
+	follow := &http.Client{Transport: server, CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+	must(dial(t, server, WithHTTPClient(follow)).Create(t.Context(), CreateRequest{}))(t)
+	if follow.Transport != server {
+		t.Error("the caller's client was modified")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/sharelinks-dev/sharelinks/client"
@@ -25,23 +26,26 @@ var (
 	started = time.Date(2026, 4, 20, 10, 0, 0, 0, time.UTC)
 )
 
-// start starts a server to try things on, whose clock is a second later with every look.
-func start() (url string, stop func()) {
+// exampleURL is the base URL of the server of the examples.
+var exampleURL string
+
+// TestMain starts the server of the examples. Its clock advances by a second each time it is read.
+func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "sharelinks-example-")
 	check(err)
 	config := server.DefaultConfig()
 	config.Database = "sqlite:" + filepath.Join(dir, "links.db")
 	config.APIKey = "a-key"
-	var looks atomic.Int64
-	config.Now = func() time.Time { return started.Add(time.Duration(looks.Add(1)) * time.Second) }
+	var reads atomic.Int64
+	config.Now = func() time.Time { return started.Add(time.Duration(reads.Add(1)) * time.Second) }
 	s, err := server.New(ctx, config)
 	check(err)
 	h := httptest.NewServer(s.Handler())
-	return h.URL, func() {
-		h.Close()
-		check(s.Close())
-		check(os.RemoveAll(dir))
-	}
+	exampleURL = h.URL
+	m.Run()
+	h.Close()
+	check(s.Close())
+	check(os.RemoveAll(dir))
 }
 
 func check(err error) {
@@ -50,23 +54,26 @@ func check(err error) {
 	}
 }
 
-// dial returns a client of a server to try things on.
-func dial(opts ...client.Option) (c *client.Client, stop func()) {
-	url, stop := start()
-	c, err := client.New(append([]client.Option{client.WithURL(url), client.WithKey("a-key")}, opts...)...)
+// dial returns a client for an example and deletes the links of the examples before.
+func dial(opts ...client.Option) *client.Client {
+	c, err := client.New(append([]client.Option{client.WithURL(exampleURL), client.WithKey("a-key")}, opts...)...)
 	check(err)
-	return c, stop
+	page, err := c.List(ctx, client.Filter{PerPage: 100})
+	check(err)
+	for _, link := range page.Data {
+		check(c.Delete(ctx, link.ID))
+	}
+	return c
 }
 
 func ExampleNew() {
 	_, err := client.New(client.WithURL("links.example.com"), client.WithKey("a-key"))
 	fmt.Println(err)
-	// Output: sharelinks: the base URL must be http://HOST or https://HOST, a path prefix allowed, as https://api.anam.ai
+	// Output: sharelinks: the base URL must be http://HOST or https://HOST, optionally with a path, such as https://api.anam.ai
 }
 
 func ExampleClient_Create() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{
 		PersonaID:      cara,
 		ExpiresInHours: client.Hours(24),
@@ -78,13 +85,12 @@ func ExampleClient_Create() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(link.Type, link.ExpiresAt.Sub(link.CreatedAt), *link.UsageLimit, link.AllowedOrigins)
+	fmt.Println(link.Type, link.ExpiresAt.Sub(link.CreatedAt.Time), *link.UsageLimit, link.AllowedOrigins)
 	// Output: PLAYER_EMBED 24h0m0s 5 [https://www.example.com]
 }
 
 func ExampleClient_Get() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	created, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 	check(err)
 	link, err := c.Get(ctx, created.ID)
@@ -94,19 +100,17 @@ func ExampleClient_Get() {
 }
 
 func ExampleClient_Update() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 	check(err)
-	link, err = c.Update(ctx, link.ID, client.UpdateRequest{UsageLimit: client.Unlimited, Enabled: client.No})
+	link, err = c.Update(ctx, link.ID, client.UpdateRequest{UsageLimit: client.Unlimited(), Enabled: new(false)})
 	check(err)
 	fmt.Println(link.UsageLimit == nil, link.Enabled, link.ExpiresAt != nil)
 	// Output: true false true
 }
 
 func ExampleClient_Delete() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 	check(err)
 	fmt.Println(c.Delete(ctx, link.ID))
@@ -117,8 +121,7 @@ func ExampleClient_Delete() {
 }
 
 func ExampleClient_List() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	for range 3 {
 		_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 		check(err)
@@ -130,16 +133,11 @@ func ExampleClient_List() {
 }
 
 func ExampleClient_Visits() {
-	url, stop := start()
-	defer stop()
-	c, err := client.New(client.WithURL(url), client.WithKey("a-key"))
-	check(err)
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(1)})
 	check(err)
-	for range 2 { // people open links, without a key
-		resp, err := http.Post(url+"/v1/share/"+link.Token+"/sessions", "", nil)
-		check(err)
-		check(resp.Body.Close())
+	for range 2 {
+		_, _ = c.Open(ctx, link.Token)
 	}
 	page, err := c.Visits(ctx, link.ID, 1, 20)
 	check(err)
@@ -152,8 +150,7 @@ func ExampleClient_Visits() {
 }
 
 func ExampleClient_All() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	for _, hours := range []float64{24, 1, 24} {
 		_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, ExpiresInHours: client.Hours(hours)})
 		check(err)
@@ -173,13 +170,12 @@ func ExampleClient_All() {
 }
 
 func ExampleClient_FindByToken() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	created, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 	check(err)
 	found, err := c.FindByToken(ctx, created.Token)
 	fmt.Println(found.ID == created.ID, err)
-	_, err = c.FindByToken(ctx, "sh_nobody")
+	_, err = c.FindByToken(ctx, "sh_unknown")
 	fmt.Println(err)
 	// Output:
 	// true <nil>
@@ -187,8 +183,7 @@ func ExampleClient_FindByToken() {
 }
 
 func ExampleClient_Preview() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})
 	check(err)
 	preview, err := c.Preview(ctx, link.Token)
@@ -197,8 +192,7 @@ func ExampleClient_Preview() {
 }
 
 func ExampleClient_Open() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(1)})
 	check(err)
 	session, err := c.Open(ctx, link.Token)
@@ -212,30 +206,43 @@ func ExampleClient_Open() {
 }
 
 func ExampleHours() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, ExpiresInHours: client.Hours(0.5)})
 	check(err)
-	fmt.Println(link.ExpiresAt.Sub(link.CreatedAt))
-	link, err = c.Update(ctx, link.ID, client.UpdateRequest{ExpiresInHours: client.Never})
+	fmt.Println(link.ExpiresAt.Sub(link.CreatedAt.Time))
+	// Output: 30m0s
+}
+
+func ExampleNever() {
+	c := dial()
+	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, ExpiresInHours: client.Never()})
 	check(err)
 	fmt.Println(link.ExpiresAt)
-	// Output:
-	// 30m0s
-	// <nil>
+	// Output: <nil>
 }
 
 func ExampleUses() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	_, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Uses(0)})
-	fmt.Println(err)
-	// Output: sharelinks: create: /usageLimit: must be a whole number from 1 to 2147483647, or null, not 0
+	var e *client.Error
+	if errors.As(err, &e) {
+		for _, v := range e.Violations {
+			fmt.Println(*v.Pointer, v.Detail)
+		}
+	}
+	// Output: /usageLimit must be a whole number from 1 to 2147483647, or null, not 0
+}
+
+func ExampleUnlimited() {
+	c := dial()
+	link, err := c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Unlimited()})
+	check(err)
+	fmt.Println(link.UsageLimit == nil)
+	// Output: true
 }
 
 func ExampleOrigins() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	link, err := c.Create(ctx, client.CreateRequest{
 		PersonaID: cara, Type: client.OrbEmbed,
 		AllowedOrigins: client.Origins("https://www.example.com", "http://localhost:3000"),
@@ -251,8 +258,7 @@ func ExampleOrigins() {
 }
 
 func ExampleStatus() {
-	limit := 10
-	link := client.ShareLink{Enabled: true, ExpiresAt: &started, UsageLimit: &limit, UsageCount: 3}
+	link := client.ShareLink{Enabled: true, ExpiresAt: &client.Timestamp{Time: started}, UsageLimit: new(10), UsageCount: 3}
 	fmt.Println(client.Status(link, started.Add(-time.Hour)), client.Status(link, started))
 	// Output: ACTIVE EXPIRED
 }
@@ -268,14 +274,12 @@ func ExampleURL() {
 func ExampleEmbedHTML() {
 	html, err := client.EmbedHTML(client.ShareLink{Type: client.PlayerEmbed, Token: "sh_2kL9pQxYzR4vN8mBwHfJc", PersonaName: "Cara"})
 	fmt.Print(html, err)
-	// Output:
-	// <iframe src="https://lab.anam.ai/frame/sh_2kL9pQxYzR4vN8mBwHfJc" title="Cara" allow="microphone; autoplay" width="720" height="480" style="border: 0; max-width: 100%"></iframe>
+	// Output: <iframe src="https://lab.anam.ai/frame/sh_2kL9pQxYzR4vN8mBwHfJc" title="Cara" allow="microphone; autoplay" width="720" height="480" style="border: 0; max-width: 100%"></iframe>
 	// <nil>
 }
 
 func ExampleError_Error() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	_, err := c.Get(ctx, "11111111-1111-4111-8111-111111111111")
 	var e *client.Error
 	if errors.As(err, &e) {
@@ -285,16 +289,14 @@ func ExampleError_Error() {
 }
 
 func ExampleError_Is() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	_, err := c.Get(ctx, "sh_2kL9pQxYzR4vN8mBwHfJc") // a token is not an id
 	fmt.Println(errors.Is(err, client.ErrInvalid), errors.Is(err, client.ErrNotFound))
 	// Output: true false
 }
 
 func ExampleError_Unwrap() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	soon, cancel := context.WithCancel(ctx)
 	cancel()
 	_, err := c.List(soon, client.Filter{})
@@ -303,19 +305,16 @@ func ExampleError_Unwrap() {
 }
 
 func ExampleWithURL() {
-	url, stop := start()
-	defer stop()
-	c, err := client.New(client.WithURL(url), client.WithKey("a-key"))
+	c, err := client.New(client.WithURL(exampleURL), client.WithKey("a-key"))
 	check(err)
-	page, err := c.List(ctx, client.Filter{})
-	fmt.Println(page.Meta.Total, err)
-	// Output: 0 <nil>
+	_, err = c.List(ctx, client.Filter{})
+	fmt.Println(err)
+	// Output: <nil>
 }
 
 func ExampleWithKey() {
-	c, stop := dial()
-	defer stop()
-	_, err := c.List(ctx, client.Filter{}, client.WithKey("another-key")) // for this call alone
+	c := dial()
+	_, err := c.List(ctx, client.Filter{}, client.WithKey("another-key")) // for this call only
 	fmt.Println(errors.Is(err, client.ErrUnauthorized))
 	// Output: true
 }
@@ -324,25 +323,22 @@ func ExampleWithHTTPClient() {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	defer transport.CloseIdleConnections()
-	c, stop := dial(client.WithHTTPClient(&http.Client{Transport: transport}))
-	defer stop()
+	c := dial(client.WithHTTPClient(&http.Client{Transport: transport}))
 	_, err := c.List(ctx, client.Filter{})
 	fmt.Println(err)
 	// Output: <nil>
 }
 
 func ExampleWithTimeout() {
-	c, stop := dial(client.WithTimeout(time.Minute))
-	defer stop()
+	c := dial(client.WithTimeout(time.Minute))
 	_, err := c.List(ctx, client.Filter{}, client.WithTimeout(time.Nanosecond))
 	fmt.Println(errors.Is(err, context.DeadlineExceeded))
 	// Output: true
 }
 
 func ExampleWithRetry() {
-	c, stop := dial(client.WithRetry(client.Retry{Attempts: 6, MaxWait: time.Minute}))
-	defer stop()
-	_, err := c.List(ctx, client.Filter{}, client.WithRetry(client.Retry{Attempts: 1})) // once and no more
+	c := dial(client.WithRetry(client.Retry{Attempts: 6, MaxWait: time.Minute}))
+	_, err := c.List(ctx, client.Filter{}, client.WithRetry(client.Retry{Attempts: 1})) // without retries
 	fmt.Println(err)
 	// Output: <nil>
 }
@@ -359,17 +355,18 @@ func ExampleWithUserAgent() {
 func ExampleWithLogger() {
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	c, stop := dial(client.WithLogger(logger))
-	defer stop()
+	c := dial(client.WithLogger(logger))
 	_, err := c.List(ctx, client.Filter{Search: "sh_2kL9pQxYzR4vN8mBwHfJc"})
 	check(err)
-	fmt.Println(strings.Contains(log.String(), "method=GET route=/v1/share-links attempt=1"), strings.Contains(log.String(), "sh_"))
-	// Output: true false
+	fmt.Println(strings.Contains(log.String(), "method=GET route=/v1/share-links attempt=1"))
+	fmt.Println(strings.Contains(log.String(), "sh_"))
+	// Output:
+	// true
+	// false
 }
 
 func ExampleWithIdempotencyKey() {
-	c, stop := dial()
-	defer stop()
+	c := dial()
 	first, err := c.Create(ctx, client.CreateRequest{PersonaID: cara}, client.WithIdempotencyKey("order-4711"))
 	check(err)
 	again, err := c.Create(ctx, client.CreateRequest{PersonaID: cara}, client.WithIdempotencyKey("order-4711"))
@@ -379,9 +376,7 @@ func ExampleWithIdempotencyKey() {
 }
 
 func ExampleRetry_Transport() {
-	url, stop := start()
-	defer stop()
-	raw, err := wire.NewClientWithResponses(url, wire.WithHTTPClient(&http.Client{Transport: client.Retry{}.Transport(nil)}))
+	raw, err := wire.NewClientWithResponses(exampleURL, wire.WithHTTPClient(&http.Client{Transport: client.Retry{}.Transport(nil)}))
 	check(err)
 	resp, err := raw.ListShareLinksWithResponse(ctx, nil)
 	check(err)

@@ -2,131 +2,120 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"net/http"
 
+	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/client/wire"
 )
 
-// List returns one page of the links, newest first.
+// Filter selects links. The zero value selects all. The server checks the ranges.
+type Filter struct {
+	PersonaID string // only links to this persona, a UUID; "" is any
+	Search    string // part of the persona's name, a token or its beginning, or an id; at most 200 characters; "" is any
+	Page      int    // from 1; 0 is 1
+	PerPage   int    // 1 to 100; 0 is the server's default of 20 for List and 100 for All
+}
+
+// perPageOfAll is how many links All requests at once.
+const perPageOfAll = 100
+
+// List returns one page of links, newest first.
 func (c *Client) List(ctx context.Context, f Filter, opts ...Option) (Page, error) {
-	call, err := c.begin("list", opts, checkFilter(f))
-	if err != nil {
-		return Page{}, err
-	}
-	return call.list(ctx, f)
+	return c.newCall("list", routeLinks, opts).list(ctx, f)
 }
 
 func (c *call) list(ctx context.Context, f Filter) (Page, error) {
-	a, err := c.do(ctx, routeLinks, func(ctx context.Context, raw *wire.Client) (*http.Response, error) {
-		return raw.ListShareLinks(ctx, &wire.ListShareLinksParams{
-			Page: said(f.Page), PerPage: said(f.PerPage), PersonaID: said(f.PersonaID), Search: said(f.Search),
-		})
-	})
-	if err != nil {
-		return Page{}, err
-	}
-	var p Page
-	err = json.Unmarshal(a.body, &p)
-	if err == nil && p.Data == nil {
-		err = errors.New("it has no data")
-	}
-	if err != nil {
-		return Page{}, a.unreadable("a page of share links", err)
-	}
-	return p, nil
+	c.prepare(wire.NewListShareLinksRequest(c.server(), &api.ListShareLinksParams{
+		Page: optional(f.Page), PerPage: optional(f.PerPage), PersonaID: optional(f.PersonaID), Search: optional(f.Search),
+	}))
+	return fetch(ctx, c, "a page of share links", func(p Page) bool { return p.Data != nil })
 }
 
-// said is nil for what is left out.
-func said[T comparable](v T) *T {
-	if v == *new(T) {
+// optional returns a parameter that is not sent if it is zero.
+func optional[T comparable](v T) *T {
+	var zero T
+	if v == zero {
 		return nil
 	}
 	return &v
 }
 
-// All yields the links, newest first, from the filter's page on. It asks for a page when it is needed, keeps no more than
-// two of them, and can be ranged over again, which asks anew. An error is yielded once, with a zero link, and ends it; a
-// server that answers the same links to every page is one. A link that is created meanwhile pushes others to the next
-// page: they are not yielded twice. One that is deleted pulls others forward, to where they are not seen: collect ids
-// before you delete by them.
+// All iterates over the links, newest first, from the filter's page on. It requests a page when it is needed and keeps
+// at most two pages. Each range over it starts anew. An error is yielded once, with a zero link, and ends the
+// iteration. A server that ignores the page parameter is such an error.
+//
+// A link that is created during the iteration moves others to the next page; no link is yielded twice for that. A link
+// that is deleted moves others to the page before, where they are missed: collect all links before you delete any.
 func (c *Client) All(ctx context.Context, f Filter, opts ...Option) iter.Seq2[ShareLink, error] {
 	if f.Page == 0 {
 		f.Page = 1
 	}
 	if f.PerPage == 0 {
-		f.PerPage = maxPerPage
+		f.PerPage = perPageOfAll
 	}
 	return func(yield func(ShareLink, error) bool) {
-		before := map[string]bool{}
+		var previous map[string]bool // ids of the page before
 		for f := f; ; f.Page++ {
 			page, err := c.List(ctx, f, opts...)
 			if err != nil {
 				yield(ShareLink{}, err)
 				return
 			}
-			seen := make(map[string]bool, len(page.Data))
-			fresh := len(page.Data) == 0
-			if at := page.Meta.CurrentPage; !fresh && at != 0 && at != f.Page {
-				page.Data = nil // another page than was asked for
+			if len(page.Data) == 0 {
+				return
+			}
+			ids := make(map[string]bool, len(page.Data))
+			turned := false // whether this is another page than the one before
+			if number := page.Meta.CurrentPage; number != 0 && number != f.Page {
+				page.Data = nil
 			}
 			for _, link := range page.Data {
-				seen[link.ID] = true
-				if before[link.ID] {
+				ids[link.ID] = true
+				if previous[link.ID] {
 					continue
 				}
-				fresh = true
+				turned = true
 				if !yield(link, nil) {
 					return
 				}
 			}
-			if !fresh {
+			if !turned {
 				yield(ShareLink{}, &Error{
 					Operation: "list", Status: http.StatusOK,
-					Detail: fmt.Sprintf("the server does not turn pages: asked for page %d it answers another", f.Page),
+					Detail: fmt.Sprintf("the server ignores the page parameter: page %d is another page", f.Page),
 				})
 				return
 			}
-			if lastPage(page, f) {
+			if isLast(page, f) {
 				return
 			}
-			before = seen
+			previous = ids
 		}
 	}
 }
 
-// lastPage tells whether no page follows. Not every server sends all of the meta data, or any.
-func lastPage(p Page, f Filter) bool {
+// isLast reports whether no page follows a page that is not empty. Some servers send only a part of Meta, or nothing.
+func isLast(p Page, f Filter) bool {
 	switch {
-	case len(p.Data) == 0:
-		return true
 	case p.Meta.LastPage > 0:
 		return f.Page >= p.Meta.LastPage
 	case p.Meta.Next != nil:
 		return false
 	}
-	return len(p.Data) < f.PerPage
+	return len(p.Data) < min(f.PerPage, perPageOfAll) // a server may send less than it is asked for
 }
 
-// FindByToken returns the link with this token, or ErrNotFound. Servers that search for tokens are asked once; at others,
-// Anam's among them, it looks through all links.
+// FindByToken returns the link with this token, or ErrNotFound. A sharelinks server is asked once. Other servers, such
+// as Anam's, may not search for tokens: there it looks through all links.
 func (c *Client) FindByToken(ctx context.Context, token string, opts ...Option) (ShareLink, error) {
-	var faults []Fault
-	if token == "" {
-		faults = []Fault{paramFault(wire.FaultInQuery, "search", "is empty; give the token of a share link")}
-	} else {
-		faults = checkFilter(Filter{Search: token})
-	}
-	call, err := c.begin("find by token", opts, faults)
-	if err != nil {
-		return ShareLink{}, err
-	}
+	call := c.newCall("find by token", routeLinks, opts).need("token", token)
 	call.token = token
 	page, err := call.list(ctx, Filter{Search: token})
-	if err != nil && (call.announced || !errors.Is(err, ErrInvalid)) { // one that knows no such search may still list
+	unknownSearch := errors.Is(err, ErrInvalid) && call.attempts > 0 && !call.announced
+	if err != nil && !unknownSearch {
 		return ShareLink{}, err
 	}
 	for _, link := range page.Data {
@@ -134,13 +123,10 @@ func (c *Client) FindByToken(ctx context.Context, token string, opts ...Option) 
 			return link, nil
 		}
 	}
-	if !call.announced { // not one of ours, so finding nothing means nothing
+	if !call.announced {
 		for link, err := range c.All(ctx, Filter{}, opts...) {
-			if err != nil {
-				return ShareLink{}, err
-			}
-			if link.Token == token {
-				return link, nil
+			if err != nil || link.Token == token {
+				return link, err
 			}
 		}
 	}

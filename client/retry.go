@@ -2,7 +2,7 @@ package client
 
 import (
 	"bytes"
-	"context"
+	"cmp"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -12,42 +12,53 @@ import (
 	"time"
 )
 
-// Retry says how attempts that failed are repeated. Its zero value is the default.
+// Retry says how failed attempts are retried. The zero value is the default.
 //
-// Repeated are failures of the connection, an answer that was cut off, and the statuses 429, 502, 503 and 504: of GET, PUT
-// and DELETE always, of POST only under an Idempotency-Key and at a server that is known to honour it, because any answer
-// of it so far had the header Idempotency-Key-Window. An attempt that could only begin after the context's deadline is not
-// made.
+// Retried are broken connections, incomplete answers, and the statuses 429, 502, 503 and 504. GET, PUT and DELETE are
+// always retried. POST is retried only with an Idempotency-Key and only at a server that is known to honour it: an
+// earlier answer of it had the header Idempotency-Key-Window, or Creates is set. An attempt is not made if it could
+// only start after the context's deadline.
+//
+// The wait before an attempt is the answer's Retry-After, or else a random part of Backoff, which doubles each time.
 type Retry struct {
-	Attempts int           // at most so many, the first included; 0 is 4, 1 repeats nothing
-	Backoff  time.Duration // the first wait is a random part of it, each later one of twice the last; 0 is 250 ms
-	MaxWait  time.Duration // no wait is longer, not even for a Retry-After; 0 is 10 s
-	Creates  bool          // whether the server is known to honour an Idempotency-Key although it does not say so
-
-	// For tests; nil is the real thing.
-	part  func(time.Duration) time.Duration // a random part of a duration
-	sleep func(context.Context, time.Duration) error
+	Attempts int           // the maximum, including the first; 0 is 4, 1 disables retries
+	Backoff  time.Duration // the upper bound of the first wait; 0 is 250 ms
+	MaxWait  time.Duration // the upper bound of every wait, Retry-After included; 0 is 10 s
+	Creates  bool          // the server is known to honour an Idempotency-Key even if it does not announce that
 }
 
-// Transport returns a round tripper that repeats what next, or http.DefaultTransport if nil, fails at. It gives the raw
-// client of package wire the retries of this one. An answer of up to 4 MiB is read to its end before it is returned.
+// Transport returns a round tripper that retries what fails in next, http.DefaultTransport if nil. It gives the raw
+// client of package wire the retries of this package. An answer of up to 4 MiB is read to its end before it is
+// returned.
 func (r Retry) Transport(next http.RoundTripper) http.RoundTripper {
-	return &transport{Retry: r, next: next, known: &sync.Map{}}
+	return r.transport(next, &sync.Map{}, nil)
 }
 
+func (r Retry) transport(next http.RoundTripper, idempotent *sync.Map, c *call) *transport {
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	r.Attempts = cmp.Or(r.Attempts, 4)
+	r.Backoff = cmp.Or(r.Backoff, 250*time.Millisecond)
+	r.MaxWait = cmp.Or(r.MaxWait, 10*time.Second)
+	return &transport{Retry: r, next: next, idempotent: idempotent, call: c}
+}
+
+// transport makes the attempts of a request.
 type transport struct {
 	Retry
-	next  http.RoundTripper
-	known *sync.Map // of the base URLs of servers that honour an Idempotency-Key
+	next       http.RoundTripper
+	idempotent *sync.Map // the base URLs of servers that honour an Idempotency-Key
+	call       *call     // nil for requests of the raw client
 }
 
 const (
-	windowHeader = "Idempotency-Key-Window"
+	windowHeader = "Idempotency-Key-Window" // announces that a server honours keyHeader
 	keyHeader    = "Idempotency-Key"
 )
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	c := callOf(r.Context())
+	c := cmp.Or(t.call, &call{})
 	for attempt := 1; ; attempt++ {
 		c.attempts++
 		began := time.Now()
@@ -55,58 +66,55 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.log(r, resp, err, time.Since(began))
 		if err == nil && resp.Header.Get(windowHeader) != "" {
 			c.announced = true
-			t.known.Store(baseOf(r), true)
+			t.idempotent.Store(baseURL(r), true)
 		}
-		wait, ok := t.again(r, resp, err, attempt)
+		wait, ok := t.nextWait(r, resp, err, attempt)
 		if !ok {
 			return resp, err
 		}
 		if resp != nil {
 			resp.Body.Close()
 		}
-		if err := t.pause(r.Context(), wait); err != nil {
-			return nil, err
+		select {
+		case <-time.After(wait):
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
 		}
 	}
 }
 
-// try makes one attempt. The request is only lent: from the second attempt on a copy is sent, with its body from the start.
+// try makes one attempt. A retry sends a copy of the request, with its body from the start.
 func (t *transport) try(r *http.Request, attempt int) (*http.Response, error) {
 	if attempt > 1 {
-		again := r.Clone(r.Context())
+		r = r.Clone(r.Context())
 		if r.GetBody != nil {
 			body, err := r.GetBody()
 			if err != nil {
 				return nil, err
 			}
-			again.Body = body
+			r.Body = body
 		}
-		r = again
 	}
-	next := t.next
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	resp, err := next.RoundTrip(r)
+	resp, err := t.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	return held(resp)
+	return bufferBody(resp)
 }
 
-// maxHeld is how much of an answer is read before it is returned, in bytes. A page of 100 links has about 60 KiB.
-const maxHeld = 4 << 20
+// maxBuffer is how much of an answer is read before it is returned, in bytes. A page of 100 links has about 60 KiB.
+const maxBuffer = 4 << 20
 
-// held reads the body of an answer, so that one that is cut off is a failure here, where it can be repeated, and so that
-// the connection can be used again. Of an error what did arrive is enough.
-func held(resp *http.Response) (*http.Response, error) {
+// bufferBody reads the body of an answer, so that an incomplete answer fails here, where it can be retried. An
+// incomplete error is returned as it is.
+func bufferBody(resp *http.Response) (*http.Response, error) {
 	var b bytes.Buffer
-	n, err := io.Copy(&b, io.LimitReader(resp.Body, maxHeld+1))
+	n, err := io.Copy(&b, io.LimitReader(resp.Body, maxBuffer+1))
 	if err != nil && resp.StatusCode < 300 {
 		resp.Body.Close()
 		return nil, err
 	}
-	if n > maxHeld {
+	if n > maxBuffer {
 		resp.Body = struct {
 			io.Reader
 			io.Closer
@@ -118,19 +126,12 @@ func held(resp *http.Response) (*http.Response, error) {
 	return resp, nil
 }
 
-// again tells whether to make another attempt, and after what wait.
-func (t *transport) again(r *http.Request, resp *http.Response, err error, attempt int) (time.Duration, bool) {
-	attempts, maxWait := t.Attempts, t.MaxWait
-	if attempts == 0 {
-		attempts = 4
-	}
-	if maxWait == 0 {
-		maxWait = 10 * time.Second
-	}
-	if attempt >= attempts || r.Context().Err() != nil || !t.repeatable(r) {
+// nextWait returns how long to wait before the next attempt, and whether to make one.
+func (t *transport) nextWait(r *http.Request, resp *http.Response, err error, attempt int) (time.Duration, bool) {
+	if attempt >= t.Attempts || !t.isRepeatable(r) {
 		return 0, false
 	}
-	wait := t.backoff(attempt, maxWait)
+	wait := t.backoff(attempt)
 	if err == nil {
 		switch resp.StatusCode {
 		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -138,15 +139,15 @@ func (t *transport) again(r *http.Request, resp *http.Response, err error, attem
 			return 0, false
 		}
 		if after, ok := retryAfter(resp.Header); ok {
-			wait = min(after, maxWait)
+			wait = min(after, t.MaxWait)
 		}
 	}
-	deadline, bounded := r.Context().Deadline()
-	return wait, !bounded || time.Until(deadline) > wait
+	deadline, ok := r.Context().Deadline()
+	return wait, !ok || time.Until(deadline) > wait
 }
 
-// repeatable tells whether a request may arrive twice, and can be sent twice.
-func (t *transport) repeatable(r *http.Request) bool {
+// isRepeatable reports whether a request can be sent again, and may arrive twice.
+func (t *transport) isRepeatable(r *http.Request) bool {
 	if r.Body != nil && r.Body != http.NoBody && r.GetBody == nil {
 		return false
 	}
@@ -154,53 +155,28 @@ func (t *transport) repeatable(r *http.Request) bool {
 	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete:
 		return true
 	case http.MethodPost:
-		_, known := t.known.Load(baseOf(r))
-		return r.Header.Get(keyHeader) != "" && (known || t.Creates)
+		_, announced := t.idempotent.Load(baseURL(r))
+		return r.Header.Get(keyHeader) != "" && (announced || t.Creates)
 	}
 	return false
 }
 
-// baseOf is the base URL that a request was made from: one host can have several servers, by prefix.
-func baseOf(r *http.Request) string {
+// baseURL returns the base URL of a request. One host may have several servers under different paths.
+func baseURL(r *http.Request) string {
 	path := r.URL.Path
 	return r.URL.Scheme + "://" + r.URL.Host + path[:max(strings.LastIndex(path, "/v1/share"), 0)]
 }
 
-// backoff is the wait after an attempt: full jitter, so that clients that failed together do not come back together.
-func (t *transport) backoff(attempt int, most time.Duration) time.Duration {
-	d := t.Backoff
-	if d == 0 {
-		d = 250 * time.Millisecond
-	}
+// backoff returns a random wait after an attempt. Clients that failed together return one by one ("full jitter").
+func (t *transport) backoff(attempt int) time.Duration {
+	bound := min(t.Backoff, t.MaxWait)
 	for range attempt - 1 {
-		if d >= most {
-			break
-		}
-		d *= 2
+		bound += min(bound, t.MaxWait-bound)
 	}
-	d = min(d, most)
-	if t.part != nil {
-		return t.part(d)
-	}
-	return rand.N(d)
+	return rand.N(bound)
 }
 
-func (t *transport) pause(ctx context.Context, d time.Duration) error {
-	if t.sleep != nil {
-		return t.sleep(ctx, d)
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
-// retryAfter reads Retry-After, which is seconds or a date. A date counts from the server's own, if it sends one: the two
-// clocks need not agree.
+// retryAfter reads a Retry-After of seconds or a date. A date is compared with the server's clock, if it sends Date.
 func retryAfter(h http.Header) (time.Duration, bool) {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {

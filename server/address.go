@@ -42,8 +42,8 @@ func parseHop(hop string) (netip.Addr, bool) {
 // plain is an address in the one form in which it is compared.
 func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
-// neighbourhood is what is counted as one address: of IPv6 the /64 that one customer has all of.
-func neighbourhood(a netip.Addr) netip.Prefix {
+// network returns what is counted as one address: of IPv6 the /64, all of which one customer has.
+func network(a netip.Addr) netip.Prefix {
 	bits := 64
 	if a.Is4() {
 		bits = 32

@@ -1,39 +1,51 @@
 package server
 
 import (
+	"context"
 	"crypto/subtle"
 	"net/http"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// authenticate puts the organization of the request's API key into its call. It stands in front of validation: who has
-// no key learns nothing about what a good request would be.
+type organizationKey struct{}
+
+// organizationOf returns the organization that authenticate put into the context.
+func organizationOf(ctx context.Context) sharelink.Organization {
+	return ctx.Value(organizationKey{}).(sharelink.Organization)
+}
+
+// authenticate puts the organization of the request's API key into its context, and holds it to Config.RateLimit. It stands
+// in front of validation, so that a caller without a key learns of that first.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		secret, err := bearer(c.Request().Header)
+		r := c.Request()
+		secret, err := bearer(r.Header)
 		if err != nil {
 			return err
 		}
-		ctx := c.Request().Context()
 		var org sharelink.Organization
 		if s.isConfiguredKey(secret) {
-			org, err = s.accounts.Store.OrganizationNamed(ctx, sharelink.DefaultOrganization)
+			org, err = s.service.Organization(r.Context(), service.DefaultOrganization)
 		} else {
-			org, err = s.accounts.Authenticate(ctx, secret)
+			org, err = s.service.Authenticate(r.Context(), secret)
 		}
 		if err != nil {
 			return err
 		}
-		callFrom(ctx).organization = org
+		c.SetRequest(r.WithContext(context.WithValue(r.Context(), organizationKey{}, org)))
+		if wait := s.requests.take(org.ID, s.now()); wait > 0 {
+			return rateLimited("too many requests of this organization", wait)
+		}
 		return next(c)
 	}
 }
 
-// isConfiguredKey compares hashes, so that neither the time nor the length tells anything about the key.
+// isConfiguredKey compares hashes, so that neither the time nor the length says anything about the key.
 func (s *Server) isConfiguredKey(secret string) bool {
 	if s.config.APIKey == "" {
 		return false
@@ -56,14 +68,6 @@ func bearer(h http.Header) (string, error) {
 	return token, nil
 }
 
-func unauthorized(detail string) error { return &problem{kind: kindUnauthorized, detail: detail} }
-
-// limitRate holds an organization to Config.RateLimit.
-func (s *Server) limitRate(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if wait := s.limits.take(callOf(c).organization.ID, s.links.service.Now()); wait > 0 {
-			return rateLimited("too many requests of this organization; wait for as long as Retry-After says", wait)
-		}
-		return next(c)
-	}
+func unauthorized(detail string) error {
+	return &sharelink.Error{Code: sharelink.Unauthorized, Detail: detail}
 }

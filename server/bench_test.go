@@ -5,15 +5,16 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/pages"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
 )
@@ -21,11 +22,11 @@ import (
 const documentedBody = `{"personaId":"` + cara + `","expiresInHours":168,"usageLimit":10}`
 
 // instant is a store that does nothing: what is left of a request is the handler stack.
-type instant struct{ backend }
+type instant struct{ sharelink.Store }
 
 var instantLink = sharelink.Link{
-	ID: uuid.MustParse("019daa55-2500-73e6-bede-75f926d0d51e"), Token: "sh_2kL9pQxYzR4vN8mBwHfJc", Type: "LINK", ExpiresAt: day.Add(168 * time.Hour),
-	UsageLimit: 10, AllowedOrigins: []string{}, Enabled: true, CreatedAt: day, PersonaName: "Cara",
+	ID: uuid.MustParse("019daa55-2500-73e6-bede-75f926d0d51e"), Token: "sh_2kL9pQxYzR4vN8mBwHfJc", CreatedAt: day, PersonaName: "Cara",
+	Terms: sharelink.DefaultTerms(day),
 }
 
 func (instant) CreateLink(_ context.Context, l sharelink.Link, _ *sharelink.Idempotency) (sharelink.Link, error) {
@@ -36,12 +37,12 @@ func (instant) Link(context.Context, uuid.UUID, uuid.UUID) (sharelink.Link, erro
 	return instantLink, nil
 }
 
-func (instant) Links(context.Context, uuid.UUID, sharelink.Filter) (sharelink.Page, error) {
+func (instant) Links(context.Context, uuid.UUID, sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
 	links := make([]sharelink.Link, 20)
 	for i := range links {
 		links[i] = instantLink
 	}
-	return sharelink.Page{Links: links, Total: 20}, nil
+	return sharelink.Page[sharelink.Link]{Items: links, Total: 20}, nil
 }
 
 func (instant) Persona(_ context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
@@ -55,7 +56,11 @@ func (instant) OrganizationOfKey(context.Context, sharelink.Hash) (sharelink.Org
 // BenchmarkBareEcho is what the others are compared with: Echo, one decode, one encode of the same JSON, nothing else.
 func BenchmarkBareEcho(b *testing.B) {
 	e := echo.New()
-	l := &links{publicURL: func() string { return "http://links.test" }}
+	site, err := pages.New(pages.Config{PublicURL: func() *url.URL { return &url.URL{Scheme: "http", Host: "links.test"} }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := operations{pages: site}
 	e.POST("/v1/share-links", func(c echo.Context) error {
 		var body api.CreateShareLinkRequest
 		if err := json.NewDecoder(c.Request().Body).Decode(&body); err != nil {
@@ -66,8 +71,8 @@ func BenchmarkBareEcho(b *testing.B) {
 	e.GET("/v1/share-links/:id", func(c echo.Context) error { return c.JSON(http.StatusOK, l.personaShareLink(instantLink)) })
 	e.GET("/v1/share-links", func(c echo.Context) error {
 		page, _ := instant{}.Links(c.Request().Context(), uuid.Nil, sharelink.Filter{})
-		data := make([]api.PersonaShareLink, len(page.Links))
-		for i, link := range page.Links {
+		data := make([]api.PersonaShareLink, len(page.Items))
+		for i, link := range page.Items {
 			data[i] = l.personaShareLink(link)
 		}
 		return c.JSON(http.StatusOK, api.ShareLinkPage{Data: data})
@@ -77,15 +82,15 @@ func BenchmarkBareEcho(b *testing.B) {
 
 // BenchmarkInstantStore is the whole handler stack on a store that does nothing.
 func BenchmarkInstantStore(b *testing.B) {
-	benchmarkServer(b, func(b backend) backend { return instant{b} })
+	benchmarkServer(b, func(b sharelink.Store) sharelink.Store { return instant{b} })
 }
 
 // BenchmarkSQLite is the whole handler stack on SQLite with durable commits, one caller: each create waits for the disk.
 func BenchmarkSQLite(b *testing.B) {
-	benchmarkServer(b, func(b backend) backend { return b })
+	benchmarkServer(b, func(b sharelink.Store) sharelink.Store { return b })
 }
 
-func benchmarkServer(b *testing.B, wrap func(backend) backend) {
+func benchmarkServer(b *testing.B, wrap func(sharelink.Store) sharelink.Store) {
 	config := DefaultConfig()
 	config.Database = "sqlite:" + filepath.Join(b.TempDir(), "bench.db")
 	config.PublicURL = "http://links.test"

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/store"
 )
 
-// The ways to tell which personas there are.
+// Where personas come from.
 const (
 	PersonasLocal = "local" // those that were added to the store
 	PersonasAny   = "any"   // every id, for trying things out
@@ -30,14 +31,14 @@ type Config struct {
 	APIKey    string // accepted as a key of the organization "default"; "" is none
 	Personas  string // PersonasLocal, PersonasAny or PersonasAnam
 
-	// With AnamAPIKey an open is exchanged for a session of Anam's; without, the server signs one of its own. The key
-	// goes to AnamURL and nowhere else.
+	// With AnamAPIKey an open is exchanged for a session of Anam's; without it the server signs sessions. The key goes to
+	// AnamURL and nowhere else.
 	AnamAPIKey string
 	AnamURL    string
 	Bootstrap  bool // whether to put an organization, a persona and a key into an empty database
 
 	RateLimit         float64        // management requests a second for one organization, with bursts of as many; 0 is no limit
-	TrustedProxies    []netip.Prefix // whose X-Forwarded-For tells where a visitor comes from; nil is nobody's
+	TrustedProxies    []netip.Prefix // proxies whose X-Forwarded-For says where a visitor comes from; nil is none
 	OpenRate          float64        // opens a second from one address (IPv6: one /64); 0 is no limit
 	OpenBurst         int            // how many may come at once
 	LinkOpenRate      float64        // opens a second of one link; 0 is no limit. Above OpenRate no one address can use it up
@@ -45,12 +46,12 @@ type Config struct {
 	UnknownTokenRate  float64        // tokens a second that no link has, from one address; 0 is no limit
 	UnknownTokenBurst int            // how many may come at once
 
-	VisitsRetention time.Duration // how long visits are remembered, at least a minute
+	VisitsRetention time.Duration // how long visits are kept, at least a minute
 
 	PlayerScript    string // URL of the script that shows a persona: @anam-ai/js-sdk, as its UMD build
-	PlayerIntegrity string // what its bytes must be, as "sha384-..."; "" is for the default PlayerScript only
+	PlayerIntegrity string // the hash of its bytes, such as "sha384-..."; "" is for the default PlayerScript only
 
-	ValidateResponses bool          // whether to hold our own responses to the contract too; costs about 20 us each
+	ValidateResponses bool          // whether to check our own responses against the contract too; costs about 20 us each
 	ShutdownTimeout   time.Duration // how long requests in flight may take to finish on a stop
 
 	Version string           // shown in /metrics and in the docs; "" is "dev"
@@ -72,7 +73,7 @@ func (c Config) playerIntegrity() string {
 	return c.PlayerIntegrity
 }
 
-// DefaultConfig returns the configuration for which nothing is said.
+// DefaultConfig returns the default configuration.
 func DefaultConfig() Config {
 	return Config{
 		Addr:      "127.0.0.1:8080",
@@ -93,23 +94,26 @@ func DefaultConfig() Config {
 	}
 }
 
-// Fault is what is wrong with one field of a Config.
-type Fault struct {
-	Field  string // name of the field, as "PublicURL"
+// FieldError is what is wrong with one field of a Config.
+type FieldError struct {
+	Field  string // name of the field, such as "PublicURL"
 	Detail string // what would be right, and what was given unless it may be secret
 }
 
-func (f *Fault) Error() string { return f.Field + ": " + f.Detail }
+func (e *FieldError) Error() string { return e.Field + ": " + e.Detail }
 
-// Validate returns every fault of the configuration at once, joined, each a *Fault; nil when there is none. No fault
-// shows a secret.
+// version returns the version that is shown.
+func (c Config) version() string { return cmp.Or(c.Version, "dev") }
+
+// Validate returns everything that is wrong with the configuration, joined, each a *FieldError; nil when nothing is. No
+// error shows a secret.
 func (c Config) Validate() error {
-	var faults []error
+	var errs []error
 	add := func(field, detail string, args ...any) {
-		faults = append(faults, &Fault{Field: field, Detail: fmt.Sprintf(detail, args...)})
+		errs = append(errs, &FieldError{Field: field, Detail: fmt.Sprintf(detail, args...)})
 	}
 	if !isAddr(c.Addr) {
-		add("Addr", "must be HOST:PORT with a port from 0 to 65535, as 127.0.0.1:8080, not %q", c.Addr)
+		add("Addr", "must be HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:8080, not %q", c.Addr)
 	}
 	if err := store.CheckURL(c.Database); err != nil {
 		add("Database", "%v", err)
@@ -133,14 +137,13 @@ func (c Config) Validate() error {
 	}
 	switch err := checkPublicURL(c.AnamURL); {
 	case err != nil || c.AnamURL == "":
-		add("AnamURL", "must be http://HOST or https://HOST without a user, a path prefix allowed, as https://api.anam.ai")
+		add("AnamURL", "must be http://HOST or https://HOST without a user, a path prefix allowed, such as https://api.anam.ai")
 	case c.AnamAPIKey != "" && strings.TrimRight(c.AnamURL, "/") == strings.TrimRight(c.PublicURL, "/"), c.AnamAPIKey != "" && c.AnamURL == "http://"+c.Addr:
-		// The client's commands read the same variable, there for the server that they ask.
 		add("AnamURL", "must be Anam's, not this server's own")
 	}
 	for _, p := range c.TrustedProxies {
 		if !p.IsValid() {
-			add("TrustedProxies", "must be networks, as 10.0.0.0/8, not %q", p)
+			add("TrustedProxies", "must be networks, such as 10.0.0.0/8, not %q", p)
 		}
 	}
 	for _, limit := range []struct {
@@ -169,14 +172,14 @@ func (c Config) Validate() error {
 	}
 	switch integrity := c.playerIntegrity(); {
 	case integrity == "":
-		add("PlayerIntegrity", "must say what the bytes of that player's script are, as sha384-... (openssl dgst -sha384 -binary anam.js | base64)")
+		add("PlayerIntegrity", "must say what the bytes of that player's script are, such as sha384-... (openssl dgst -sha384 -binary anam.js | base64)")
 	case !isIntegrity(integrity):
 		add("PlayerIntegrity", "must be sha256-, sha384- or sha512- and the hash in base64, not %q", integrity)
 	}
 	if c.ShutdownTimeout <= 0 {
 		add("ShutdownTimeout", "must be above 0, not %v", c.ShutdownTimeout)
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
 // isIntegrity tells whether a browser can check bytes by this. By what it cannot read it checks nothing.
@@ -206,7 +209,7 @@ func checkPublicURL(s string) error {
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return errors.New("must be http://HOST or https://HOST, a path prefix allowed, as https://links.example.com")
+		return errors.New("must be http://HOST or https://HOST, a path prefix allowed, such as https://links.example.com")
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
 		return errors.New("must have no user, query or fragment")

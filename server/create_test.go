@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -8,6 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/contract"
 )
 
 // The request of the documentation page answers the shape of the documentation page.
@@ -137,7 +141,7 @@ func TestCreateRefuses(t *testing.T) {
 		{with(`"maxUses":5`), "/maxUses", "unknown field maxUses; did you mean usageLimit?"},
 		{with(`"isActive":true`), "/isActive", "unknown field isActive; did you mean enabled?"},
 		{with(`"USAGELIMIT":-7`), "/USAGELIMIT", "did you mean usageLimit?"},
-		{with(`"usageLimitt":7`), "/usageLimitt", "did you mean usageLimit?"},
+		{with(`"usage_limit":7`), "/usage_limit", "did you mean usageLimit?"},
 		{with(`"colour":"red"`), "/colour", "known are allowAllOrigins"},
 		{with(`"a/b~c":1`), "/a~1b~0c", "unknown field"},
 		{`{}`, "/personaId", "is required: a UUID such as"},
@@ -148,17 +152,17 @@ func TestCreateRefuses(t *testing.T) {
 		{`{"personaId":"00000000000000000000000000000000"}`, "/personaId", "must be a UUID"},
 		{with(`"usageLimit":5,"usageLimit":6`), "/usageLimit", "given twice"},
 		{with(`"usageLimit":5,"usage\u004cimit":6`), "/usageLimit", "given twice"},
-		{with(`"usageLimit":5`) + `x`, "", "goes on after"},
-		{with(`"usageLimit":5`) + `{}`, "", "goes on after"},
-		{with(`"usageLimit":05`), "", "not well-formed"},
-		{with(`"usageLimit":5,`), "", "not well-formed"},
-		{with(`"usageLimit":NaN`), "", "not well-formed"},
+		{with(`"usageLimit":5`) + `x`, "", "not one well-formed JSON value"},
+		{with(`"usageLimit":5`) + `{}`, "", "not one well-formed JSON value"},
+		{with(`"usageLimit":05`), "", "not one well-formed JSON value"},
+		{with(`"usageLimit":5,`), "", "not one well-formed JSON value"},
+		{with(`"usageLimit":NaN`), "", "not one well-formed JSON value"},
 		{with("\"a\":\"\xff\""), "", "not UTF-8"},
 		{with(`"a":"\ud800"`), "", "half of a surrogate pair"},
-		{strings.Repeat(`[`, 30000), "", "nested deeper"},
-		{strings.Repeat(`{"a":`, 10000), "", "nested deeper"},
+		{strings.Repeat(`[`, 30000), "", "not one well-formed JSON value"},
+		{strings.Repeat(`{"a":`, 10000), "", "not one well-formed JSON value"},
 		{` `, "", "the body is empty"},
-		{"\ufeff{}", "", "not well-formed"},
+		{"\ufeff{}", "", "not one well-formed JSON value"},
 		{`[]`, "", "must be an object, not a list of 0"},
 		{`null`, "", "must be an object, not null"},
 		{`"x"`, "", "must be an object"},
@@ -169,10 +173,10 @@ func TestCreateRefuses(t *testing.T) {
 			t.Errorf("%.80s: status %d: %s", c.body, a.status, a.body)
 			continue
 		}
-		a.wantFault(c.pointer, c.says)
+		a.wantViolation(c.pointer, c.says)
 	}
 	if a := ts.send("POST", "/v1/share-links", "", "Content-Type: application/json").want(400); true {
-		a.wantFault("", "the body is empty")
+		a.wantViolation("", "the body is empty")
 	}
 	if total := ts.send("GET", "/v1/share-links", "").want(200).object()["meta"].(map[string]any)["total"]; total != 0.0 {
 		t.Errorf("%v links were made by refused requests", total)
@@ -196,13 +200,13 @@ func TestSeveralFaultsComeBackTogether(t *testing.T) {
 		{"/allowedOrigins/0", "allowAllOrigins"},
 		{"/allowedOrigins/2", "an origin is"},
 	} {
-		a.wantFault(f[0], f[1])
+		a.wantViolation(f[0], f[1])
 	}
 	if n := len(a.object()["errors"].([]any)); n != 10 {
-		t.Errorf("%d faults, want 10: %s", n, a.body)
+		t.Errorf("%d violations, want 10: %s", n, a.body)
 	}
 	// A body that is no JSON does not hide what is wrong with the parameters.
-	ts.send("POST", "/v1/share-links?x=1", `{`).want(400).wantFault("x", "unknown").wantFault("", "not well-formed")
+	ts.send("POST", "/v1/share-links?x=1", `{`).want(400).wantViolation("x", "unknown").wantViolation("", "not one well-formed JSON value")
 }
 
 // Who sends thousands of faults gets an answer of a bearable size, in a bearable time.
@@ -215,10 +219,10 @@ func TestFaultsAreListedWithinReason(t *testing.T) {
 		fmt.Fprintf(&b, `"f%d":1,`, i)
 	}
 	a := ts.send("POST", "/v1/share-links", b.String()+`"personaId":1}`).want(400)
-	if n := len(a.object()["errors"].([]any)); n != maxFaults {
-		t.Errorf("%d faults, want %d", n, maxFaults)
+	if n := len(a.object()["errors"].([]any)); n != contract.MaxViolations {
+		t.Errorf("%d violations, want %d", n, contract.MaxViolations)
 	}
-	if !strings.Contains(string(a.body), "the request has 5001 faults") || !strings.Contains(string(a.body), "and 4951 more") {
+	if !strings.Contains(string(a.body), "the request has 5001 violations") || !strings.Contains(string(a.body), "and 4951 more") {
 		t.Errorf("%.200s", a.body)
 	}
 }
@@ -237,13 +241,13 @@ func TestCreateNeedsAPersonaAndAPlan(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
 	ts.send("POST", "/v1/share-links", `{"personaId":"11111111-1111-1111-1111-111111111111"}`).want(404).
-		wantFault("/personaId", "no persona with this id")
+		wantViolation("/personaId", "no persona with this id")
 	ts.send("POST", "/v1/share-links", `{"personaId":"`+cara+`","removeWatermark":true}`).want(403).
-		wantFault("/removeWatermark", "may not remove the watermark")
+		wantViolation("/removeWatermark", "may not remove the watermark")
 	link := ts.create("")
 	path := "/v1/share-links/" + link["id"].(string)
 	ts.send("PUT", path, `{"removeWatermark":true}`).want(403)
-	if _, err := ts.accounts.Store.SetWatermarkRemoval(t.Context(), "default", true); err != nil {
+	if _, err := ts.service.SetWatermarkRemoval(t.Context(), "default", true); err != nil {
 		t.Fatal(err)
 	}
 	if ts.send("PUT", path, `{"removeWatermark":true}`).want(200).object()["removeWatermark"] != true {
@@ -251,6 +255,24 @@ func TestCreateNeedsAPersonaAndAPlan(t *testing.T) {
 	}
 	if ts.create(`"removeWatermark":true`)["removeWatermark"] != true {
 		t.Error("the watermark stayed")
+	}
+}
+
+// The fingerprints of yesterday are in databases: they must not change with the program, nor with a field that the contract
+// gains.
+func TestFingerprintIsStable(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"personaId":"00000000-0000-0000-0000-000000000000"}`: "e1b0cc289cfe1fc3c0d6b79901c078823dc50bd759a4822f28b9d0d34bee6ed4",
+		`{"personaId":"00000000-0000-0000-0000-000000000000","expiresInHours":null,"usageLimit":5,"type":"ORB_EMBED","allowedOrigins":["https://a.example"],"allowAllOrigins":false,"removeWatermark":true,"enabled":false,"isPrimary":true}`: "bed52a2cd94e5bc143b08cbdc71d90b749b03741c75c3699b16787c03c01a12e",
+	} {
+		var request api.CreateShareLinkRequest
+		if err := json.Unmarshal([]byte(body), &request); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%x", fingerprint(&request)); got != want {
+			t.Errorf("%s: %s, want %s", body, got, want)
+		}
 	}
 }
 
@@ -271,7 +293,7 @@ func TestIdempotentCreate(t *testing.T) {
 		}
 	}
 	same(send(body, "order,47%2011"))
-	same(send(`{ "usageLimit": 5.0, "personaId": "`+cara+`", "enabled": true }`, "order,47%2011")) // spelled otherwise
+	same(send(`{ "usageLimit": 5.0, "personaId": "`+cara+`" }`, "order,47%2011")) // spelled otherwise
 	send(`{"personaId":"`+cara+`","usageLimit":6}`, "order,47%2011").want(422)
 	ts.send("PUT", "/v1/share-links/"+id, `{"enabled":false}`).want(200)
 	same(send(body, "order,47%2011")) // as it was then
@@ -286,7 +308,7 @@ func TestIdempotentCreate(t *testing.T) {
 		t.Error("the key was remembered for more than 24 hours")
 	}
 	send(body, strings.Repeat("k", 255)).want(201)
-	send(body, strings.Repeat("k", 256)).want(400).wantFault("Idempotency-Key", "1 to 255")
+	send(body, strings.Repeat("k", 256)).want(400).wantViolation("Idempotency-Key", "1 to 255")
 	// A create that failed does not use its key up.
 	send(`{"personaId":"22222222-2222-2222-2222-222222222222"}`, "retry").want(404)
 	send(body, "retry").want(201)

@@ -156,7 +156,7 @@ func TestBucketsAreBounded(t *testing.T) {
 	for i := range maxBuckets + 1000 {
 		b.take(i, day)
 	}
-	if n := b.of.Len(); n != maxBuckets {
+	if n := b.byKey.Len(); n != maxBuckets {
 		t.Errorf("%d buckets", n)
 	}
 	if b.take(maxBuckets+999, day) == 0 {

@@ -2,103 +2,95 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"net/url"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/pages"
+	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+	"github.com/sharelinks-dev/sharelinks/server/internal/wire"
 )
 
-// links translates between the wire and the domain for the operations on share links. Nothing is decided here.
-type links struct {
-	service   *sharelink.Service
-	publicURL func() string // without a slash at its end
+// operations translates between the wire and the service. Nothing is decided here.
+type operations struct {
+	service   *service.Service
+	pages     *pages.Pages
+	publicURL func() *url.URL
 }
 
+var _ wire.StrictServerInterface = operations{}
+
 // CreateShareLink answers POST /v1/share-links.
-func (l *links) CreateShareLink(ctx context.Context, r api.CreateShareLinkRequestObject) (api.CreateShareLinkResponseObject, error) {
-	link, err := l.service.Create(ctx, callFrom(ctx).organization, draft(r.Body), value(r.Params.IdempotencyKey, ""))
+func (o operations) CreateShareLink(ctx context.Context, r wire.CreateShareLinkRequestObject) (wire.CreateShareLinkResponseObject, error) {
+	create := service.Create{PersonaID: parseID(r.Body.PersonaID), Terms: changeOfCreate(r.Body)}
+	if key := r.Params.IdempotencyKey; key != nil {
+		create.IdempotencyKey, create.Fingerprint = *key, fingerprint(r.Body)
+	}
+	link, err := o.service.CreateLink(ctx, organizationOf(ctx), create)
 	if err != nil {
 		return nil, err
 	}
-	return api.CreateShareLink201JSONResponse{
-		Body:    l.shareLink(link),
-		Headers: api.CreateShareLink201ResponseHeaders{Location: pathOf(l.publicURL()) + "/v1/share-links/" + link.ID.String()},
+	return wire.CreateShareLink201JSONResponse{
+		Body:    o.shareLink(link),
+		Headers: wire.CreateShareLink201ResponseHeaders{Location: o.publicURL().Path + "/v1/share-links/" + link.ID.String()},
 	}, nil
 }
 
 // ListShareLinks answers GET /v1/share-links.
-func (l *links) ListShareLinks(ctx context.Context, r api.ListShareLinksRequestObject) (api.ListShareLinksResponseObject, error) {
-	f := sharelink.NewFilter()
-	f.Page = value(r.Params.Page, f.Page)
-	f.PerPage = value(r.Params.PerPage, f.PerPage)
-	f.Search = value(r.Params.Search, f.Search)
+func (o operations) ListShareLinks(ctx context.Context, r wire.ListShareLinksRequestObject) (wire.ListShareLinksResponseObject, error) {
+	f := sharelink.Filter{Paging: paging(r.Params.Page, r.Params.PerPage), Search: valueOr(r.Params.Search, "")}
 	if id := r.Params.PersonaID; id != nil {
-		f.PersonaID.UUID, f.PersonaID.Valid = *id, true
+		f.PersonaID = uuid.NullUUID{UUID: parseID(*id), Valid: true}
 	}
-	page, err := l.service.List(ctx, callFrom(ctx).organization, f)
+	page, err := o.service.Links(ctx, organizationOf(ctx), f)
 	if err != nil {
 		return nil, err
 	}
-	data := make([]api.PersonaShareLink, len(page.Links))
-	for i, link := range page.Links {
-		data[i] = l.personaShareLink(link)
+	data := make([]api.ShareLink, len(page.Items))
+	for i, link := range page.Items {
+		data[i] = o.personaShareLink(link)
 	}
-	return api.ListShareLinks200JSONResponse{Data: data, Meta: pageMeta(page.Total, f.Page, f.PerPage)}, nil
+	return wire.ListShareLinks200JSONResponse{Data: data, Meta: pageMeta(page.Total, f.Paging)}, nil
 }
 
 // GetShareLink answers GET /v1/share-links/{id}.
-func (l *links) GetShareLink(ctx context.Context, r api.GetShareLinkRequestObject) (api.GetShareLinkResponseObject, error) {
-	link, err := l.service.Get(ctx, callFrom(ctx).organization, r.ID)
+func (o operations) GetShareLink(ctx context.Context, r wire.GetShareLinkRequestObject) (wire.GetShareLinkResponseObject, error) {
+	link, err := o.service.Link(ctx, organizationOf(ctx), parseID(r.ID))
 	if err != nil {
 		return nil, err
 	}
-	return api.GetShareLink200JSONResponse(l.personaShareLink(link)), nil
+	return wire.GetShareLink200JSONResponse(o.personaShareLink(link)), nil
 }
 
 // UpdateShareLink answers PUT /v1/share-links/{id}.
-func (l *links) UpdateShareLink(ctx context.Context, r api.UpdateShareLinkRequestObject) (api.UpdateShareLinkResponseObject, error) {
-	link, err := l.service.Update(ctx, callFrom(ctx).organization, r.ID, change(r.Body))
+func (o operations) UpdateShareLink(ctx context.Context, r wire.UpdateShareLinkRequestObject) (wire.UpdateShareLinkResponseObject, error) {
+	link, err := o.service.UpdateLink(ctx, organizationOf(ctx), parseID(r.ID), changeOfUpdate(r.Body))
 	if err != nil {
 		return nil, err
 	}
-	return api.UpdateShareLink200JSONResponse(l.shareLink(link)), nil
+	return wire.UpdateShareLink200JSONResponse(o.shareLink(link)), nil
 }
 
 // DeleteShareLink answers DELETE /v1/share-links/{id}.
-func (l *links) DeleteShareLink(ctx context.Context, r api.DeleteShareLinkRequestObject) (api.DeleteShareLinkResponseObject, error) {
-	link, err := l.service.Delete(ctx, callFrom(ctx).organization, r.ID)
+func (o operations) DeleteShareLink(ctx context.Context, r wire.DeleteShareLinkRequestObject) (wire.DeleteShareLinkResponseObject, error) {
+	link, err := o.service.DeleteLink(ctx, organizationOf(ctx), parseID(r.ID))
 	if err != nil {
 		return nil, err
 	}
-	return api.DeleteShareLink200JSONResponse(l.personaShareLink(link)), nil
+	return wire.DeleteShareLink200JSONResponse(o.personaShareLink(link)), nil
 }
 
-func draft(body *api.CreateShareLinkRequest) sharelink.Draft {
-	d := sharelink.NewDraft(body.PersonaID)
-	d.Type = sharelink.Type(value(body.Type, api.ShareLinkType(d.Type)))
-	if in := lifetime(body.ExpiresInHours); in != nil {
-		d.ExpiresIn = *in
-	}
-	if limit := usageLimit(body.UsageLimit); limit != nil {
-		d.UsageLimit = *limit
-	}
-	if body.AllowedOrigins != nil {
-		d.AllowedOrigins = body.AllowedOrigins
-	}
-	d.AllowAllOrigins = value(body.AllowAllOrigins, d.AllowAllOrigins)
-	d.RemoveWatermark = value(body.RemoveWatermark, d.RemoveWatermark)
-	d.Enabled = value(body.Enabled, d.Enabled)
-	d.IsPrimary = value(body.IsPrimary, d.IsPrimary)
-	return d
-}
-
-func change(body *api.UpdateShareLinkRequest) sharelink.Change {
+func changeOfCreate(body *api.CreateShareLinkRequest) sharelink.Change {
 	return sharelink.Change{
-		Type:            (*sharelink.Type)(body.Type),
+		Type:            optional(body.Type),
 		ExpiresIn:       lifetime(body.ExpiresInHours),
-		UsageLimit:      usageLimit(body.UsageLimit),
+		UsageLimit:      zeroForNull(body.UsageLimit),
 		AllowedOrigins:  body.AllowedOrigins,
 		AllowAllOrigins: body.AllowAllOrigins,
 		RemoveWatermark: body.RemoveWatermark,
@@ -107,37 +99,27 @@ func change(body *api.UpdateShareLinkRequest) sharelink.Change {
 	}
 }
 
-// lifetime is nil when nothing was said, and 0 for null, which is never.
-func lifetime(hours nullable.Nullable[float64]) *time.Duration {
-	if !hours.IsSpecified() {
-		return nil
+func changeOfUpdate(body *api.UpdateShareLinkRequest) sharelink.Change {
+	return sharelink.Change{
+		Type:            optional(body.Type),
+		ExpiresIn:       lifetime(body.ExpiresInHours),
+		UsageLimit:      zeroForNull(body.UsageLimit),
+		AllowedOrigins:  body.AllowedOrigins,
+		AllowAllOrigins: body.AllowAllOrigins,
+		RemoveWatermark: body.RemoveWatermark,
+		Enabled:         body.Enabled,
+		IsPrimary:       body.IsPrimary,
 	}
-	var in time.Duration
-	if h, err := hours.Get(); err == nil {
-		in = sharelink.Hours(h)
-	}
-	return &in
 }
 
-// usageLimit is nil when nothing was said, and 0 for null, which is without limit.
-func usageLimit(limit nullable.Nullable[int]) *int {
-	if !limit.IsSpecified() {
-		return nil
-	}
-	n, err := limit.Get()
-	if err != nil {
-		n = 0
-	}
-	return &n
-}
-
-func (l *links) shareLink(link sharelink.Link) api.ShareLink {
+// shareLink returns a link as the schema ShareLink has it.
+func (o operations) shareLink(link sharelink.Link) api.ShareLink {
 	return api.ShareLink{
-		ID:              link.ID,
+		ID:              link.ID.String(),
 		Token:           link.Token,
-		Type:            api.ShareLinkType(link.Type),
+		Type:            link.Type,
 		ExpiresAt:       timestamp(link.ExpiresAt),
-		UsageLimit:      positive(link.UsageLimit),
+		UsageLimit:      optional(link.UsageLimit),
 		UsageCount:      link.UsageCount,
 		AllowedOrigins:  link.AllowedOrigins,
 		AllowAllOrigins: link.AllowAllOrigins,
@@ -145,72 +127,98 @@ func (l *links) shareLink(link sharelink.Link) api.ShareLink {
 		Enabled:         link.Enabled,
 		IsPrimary:       link.IsPrimary,
 		CreatedAt:       api.Timestamp{Time: link.CreatedAt},
-		URL:             l.url(link),
+		URL:             o.pages.URL(link),
 	}
 }
 
-func (l *links) personaShareLink(link sharelink.Link) api.PersonaShareLink {
-	s := l.shareLink(link)
-	return api.PersonaShareLink{
-		ID:              s.ID,
-		Token:           s.Token,
-		Type:            s.Type,
-		ExpiresAt:       s.ExpiresAt,
-		UsageLimit:      s.UsageLimit,
-		UsageCount:      s.UsageCount,
-		AllowedOrigins:  s.AllowedOrigins,
-		AllowAllOrigins: s.AllowAllOrigins,
-		RemoveWatermark: s.RemoveWatermark,
-		Enabled:         s.Enabled,
-		IsPrimary:       s.IsPrimary,
-		CreatedAt:       s.CreatedAt,
-		URL:             s.URL,
-		PersonaID:       link.PersonaID,
-		PersonaName:     link.PersonaName,
-		OrganizationID:  link.OrganizationID,
-	}
+// personaShareLink returns a link as the schema PersonaShareLink has it.
+func (o operations) personaShareLink(link sharelink.Link) api.PersonaShareLink {
+	l := o.shareLink(link)
+	l.PersonaID, l.PersonaName, l.OrganizationID = link.PersonaID.String(), link.PersonaName, link.OrganizationID.String()
+	return l
 }
 
-// url is where a person opens the link: a page of its own, or the frame that an embed shows.
-func (l *links) url(link sharelink.Link) string {
-	if api.ShareLinkType(link.Type) == api.ShareLinkTypeLink {
-		return l.publicURL() + "/share/" + link.Token
+// fingerprint identifies what a create asks for: the hash of its body in one canonical form, with the contract's names,
+// sorted, and plain numbers. A field that a later contract adds changes it for no request without that field.
+func fingerprint(body *api.CreateShareLinkRequest) [sha256.Size]byte {
+	var members map[string]any
+	text, err := json.Marshal(body)
+	if err == nil {
+		err = json.Unmarshal(text, &members)
 	}
-	return l.publicURL() + "/frame/" + link.Token
+	if err == nil {
+		text, err = json.Marshal(members) // sorts the names
+	}
+	if err != nil {
+		panic(err) // JSON can say all of a request that was JSON
+	}
+	return sha256.Sum256(text)
 }
 
-func pageMeta(total, page, perPage int) api.PageMeta {
-	last := sharelink.LastPage(total, perPage)
-	meta := api.PageMeta{Total: total, LastPage: last, CurrentPage: page, PerPage: perPage}
-	if page > 1 {
-		meta.Prev = positive(page - 1)
+// parseID reads an id that the contract has checked. A text that is none becomes an id that nothing has.
+func parseID(text string) uuid.UUID {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return uuid.Max
 	}
-	if page < last {
-		meta.Next = positive(page + 1)
-	}
-	return meta
+	return id
 }
 
-// value is what p points to, or the other when it points nowhere.
-func value[T any](p *T, other T) T {
+// lifetime returns nil for an absent number of hours, and 0, which is for ever, for null.
+func lifetime(hours nullable.Nullable[float64]) *time.Duration {
+	h := zeroForNull(hours)
+	if h == nil {
+		return nil
+	}
+	var in time.Duration
+	if *h != 0 {
+		in = sharelink.Hours(*h)
+	}
+	return &in
+}
+
+// zeroForNull returns nil for an absent value and zero for null: where the wire says null, the domain says 0.
+func zeroForNull[T any](v nullable.Nullable[T]) *T {
+	if !v.IsSpecified() {
+		return nil
+	}
+	value, _ := v.Get() // zero for null
+	return &value
+}
+
+// optional returns nil for the zero value: where the domain says 0 or "", the wire says null or nothing.
+func optional[T comparable](v T) *T {
+	if v == *new(T) {
+		return nil
+	}
+	return &v
+}
+
+func valueOr[T any](p *T, byDefault T) T {
 	if p == nil {
-		return other
+		return byDefault
 	}
 	return *p
 }
 
-// positive is nil for zero: where the domain says 0, the wire says null.
-func positive(n int) *int {
-	if n == 0 {
-		return nil
-	}
-	return &n
-}
-
-// timestamp is nil for the zero time: where the domain says zero, the wire says null.
+// timestamp returns nil, which is null, for the zero time.
 func timestamp(t time.Time) *api.Timestamp {
 	if t.IsZero() {
 		return nil
 	}
 	return &api.Timestamp{Time: t}
+}
+
+func paging(page, perPage *int) sharelink.Paging {
+	p := sharelink.DefaultPaging()
+	return sharelink.Paging{Page: valueOr(page, p.Page), PerPage: valueOr(perPage, p.PerPage)}
+}
+
+func pageMeta(total int, p sharelink.Paging) api.PageMeta {
+	meta := api.PageMeta{Total: total, LastPage: p.LastPage(total), CurrentPage: p.Page, PerPage: p.PerPage}
+	meta.Prev = optional(p.Page - 1)
+	if p.Page < meta.LastPage {
+		meta.Next = optional(p.Page + 1)
+	}
+	return meta
 }

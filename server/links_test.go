@@ -41,9 +41,9 @@ func TestUpdateChangesWhatIsSent(t *testing.T) {
 			t.Errorf("%s:\n%s", c.body, diff)
 		}
 	}
-	ts.send("PUT", path, `{"personaId":"`+cara+`"}`).want(400).wantFault("/personaId", "unknown field")
-	ts.send("PUT", path, `{"usageLimit":0,"enabled":null}`).want(400).wantFault("/usageLimit", "must be").wantFault("/enabled", "must be")
-	ts.send("PUT", "/v1/share-links/nope", `{"usageLimit":0}`).want(400).wantFault("id", "must be a UUID").wantFault("/usageLimit", "must be")
+	ts.send("PUT", path, `{"personaId":"`+cara+`"}`).want(400).wantViolation("/personaId", "unknown field")
+	ts.send("PUT", path, `{"usageLimit":0,"enabled":null}`).want(400).wantViolation("/usageLimit", "must be").wantViolation("/enabled", "must be")
+	ts.send("PUT", "/v1/share-links/nope", `{"usageLimit":0}`).want(400).wantViolation("id", "must be a UUID").wantViolation("/usageLimit", "must be")
 	ts.send("PUT", "/v1/share-links/"+cara, `{"removeWatermark":true}`).want(404)
 }
 
@@ -82,10 +82,10 @@ func TestAnotherOrganizationsLinkDoesNotExist(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
 	id := ts.create("")["id"].(string)
-	if _, err := ts.accounts.CreateOrganization(t.Context(), "other", false); err != nil {
+	if _, err := ts.service.CreateOrganization(t.Context(), "other", false); err != nil {
 		t.Fatal(err)
 	}
-	key, _, err := ts.accounts.CreateKey(t.Context(), "other", "")
+	key, _, err := ts.service.CreateKey(t.Context(), "other", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestAnotherOrganizationsLinkDoesNotExist(t *testing.T) {
 func TestList(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
-	if _, err := ts.accounts.AddPersona(t.Context(), "default", uuid.MustParse("33333333-3333-3333-3333-333333333333"), "Ærø 100%"); err != nil {
+	if _, err := ts.service.AddPersona(t.Context(), "default", new(uuid.MustParse("33333333-3333-3333-3333-333333333333")), "Ærø 100%"); err != nil {
 		t.Fatal(err)
 	}
 	var all []map[string]any
@@ -193,11 +193,11 @@ func TestListRefuses(t *testing.T) {
 		{"personaId=cara", "personaId", "must be a UUID"},
 		{"personaId=", "personaId", "must be a UUID"},
 		{"personaId=%7B00000000-0000-0000-0000-000000000000%7D", "personaId", "must be a UUID"},
-		{"search=" + strings.Repeat("x", 201), "search", "must be text of 0 to 200 characters"},
+		{"search=" + strings.Repeat("x", 201), "search", "must be text of at most 200 characters"},
 		{"search=%FF", "search", "must be UTF-8"},
 		{"limit=5", "limit", "did you mean perPage?"},
 		{"perpage=5", "perpage", "did you mean perPage?"},
-		{"serch=5", "serch", "did you mean search?"},
+		{"per_page=5", "per_page", "did you mean perPage?"},
 		{"colour=red", "colour", "known are page, perPage, personaId, search"},
 	} {
 		a := ts.send("GET", "/v1/share-links?"+c.query, "")
@@ -205,7 +205,7 @@ func TestListRefuses(t *testing.T) {
 			t.Errorf("%s: status %d", c.query, a.status)
 			continue
 		}
-		a.wantFault(c.name, c.says)
+		a.wantViolation(c.name, c.says)
 	}
 	for _, query := range []string{"page=%zz", "page=1;perPage=2"} {
 		if a := ts.send("GET", "/v1/share-links?"+query, "").want(400); !strings.Contains(string(a.body), "the query is not well-formed") {
@@ -213,8 +213,8 @@ func TestListRefuses(t *testing.T) {
 		}
 	}
 	ts.send("GET", "/v1/share-links?page=0&perPage=0&x=1", "").want(400).
-		wantFault("page", "must be").wantFault("perPage", "must be").wantFault("x", "unknown")
-	ts.send("GET", "/v1/share-links/"+cara+"?page=1", "").want(400).wantFault("page", "there are none here")
+		wantViolation("page", "must be").wantViolation("perPage", "must be").wantViolation("x", "unknown")
+	ts.send("GET", "/v1/share-links/"+cara+"?page=1", "").want(400).wantViolation("page", "there are none here")
 }
 
 // The ways to write an id in a path: one is right, in either case, whether or not it is percent-encoded.
@@ -247,7 +247,7 @@ func TestIDsInPaths(t *testing.T) {
 		if a := ts.send("GET", "/v1/share-links/"+path, ""); a.status != status {
 			t.Errorf("%.60s: status %d, want %d: %s", path, a.status, status, a.body)
 		} else if status == 400 {
-			a.wantFault("id", "must be")
+			a.wantViolation("id", "must be")
 		}
 	}
 }
@@ -320,11 +320,11 @@ func TestAuthorization(t *testing.T) {
 	r.Header["Authorization"] = []string{"Bearer " + ts.key, "Bearer " + ts.key}
 	ts.do(r).want(401)
 
-	keys, err := ts.accounts.Keys(t.Context(), "default")
+	keys, err := ts.service.Keys(t.Context(), "default")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ts.accounts.RevokeKey(t.Context(), keys[0].Prefix); err != nil {
+	if _, err := ts.service.RevokeKey(t.Context(), keys[0].Prefix); err != nil {
 		t.Fatal(err)
 	}
 	ts.send("GET", "/v1/share-links", "").want(401)

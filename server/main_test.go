@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/internal/contracttest"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
@@ -27,7 +28,8 @@ import (
 // checker sees every exchange of every test in this package.
 var checker = contracttest.New()
 
-// TestMain demands, once all tests have run, that together they have shown every status that the contract declares.
+// TestMain demands, once all tests have run, that together they have shown every status, every parameter and every value of an
+// enumeration that the contract declares.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
@@ -35,7 +37,7 @@ func TestMain(m *testing.M) {
 		flag.Lookup("test.fuzz").Value.String() == "" && flag.Lookup("test.list").Value.String() == "" && !testing.Short()
 	if code == 0 && whole {
 		unseen := checker.Unseen()
-		fmt.Printf("contract coverage: %d of %d (operation, status) pairs\n", checker.Declared()-len(unseen), checker.Declared())
+		fmt.Printf("contract coverage: %d of %d statuses, parameters and values of enumerations\n", checker.Declared()-len(unseen), checker.Declared())
 		if len(unseen) > 0 {
 			fmt.Println("never seen:", strings.Join(unseen, ", "))
 			code = 1
@@ -62,7 +64,7 @@ type testServer struct {
 }
 
 // start starts a server. The changes are made to its configuration, and wrap, if not nil, to its store.
-func start(t testing.TB, wrap func(backend) backend, changes ...func(*Config)) *testServer {
+func start(t testing.TB, wrap func(sharelink.Store) sharelink.Store, changes ...func(*Config)) *testServer {
 	t.Helper()
 	ts := &testServer{t: t, clock: day, log: &lockedBuffer{}}
 	config := DefaultConfig()
@@ -79,11 +81,11 @@ func start(t testing.TB, wrap func(backend) backend, changes ...func(*Config)) *
 		t.Fatal(err)
 	}
 	m := newMetrics("test")
-	db, err := store.Open(t.Context(), config.Database, store.Options{Logger: config.Logger, Observe: m.stored, ObserveBatch: m.batched})
+	db, err := store.Open(t.Context(), config.Database, store.Options{Logger: config.Logger, Observe: m.stored, ObserveBatch: m.batched, Volatile: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b backend = db
+	var b sharelink.Store = db
 	if wrap != nil {
 		b = wrap(b)
 	}
@@ -215,11 +217,11 @@ func (a answer) object() map[string]any {
 	return m
 }
 
-// wantFault fails the test unless one of the problem's faults is at this place and says this, in its detail or hint.
-func (a answer) wantFault(place, says string) answer {
+// wantViolation fails the test unless one of the problem's violations is at this place and says this, in its detail or hint.
+func (a answer) wantViolation(place, says string) answer {
 	a.t.Helper()
-	faults, _ := a.object()["errors"].([]any)
-	for _, f := range faults {
+	violations, _ := a.object()["errors"].([]any)
+	for _, f := range violations {
 		f := f.(map[string]any)
 		at := f["name"]
 		if f["in"] == "body" {
@@ -229,7 +231,7 @@ func (a answer) wantFault(place, says string) answer {
 			return a
 		}
 	}
-	a.t.Fatalf("no fault at %q that says %q: %s", place, says, a.body)
+	a.t.Fatalf("no violation at %q that says %q: %s", place, says, a.body)
 	return a
 }
 
@@ -253,7 +255,7 @@ func (l *lockedBuffer) String() string {
 
 // failing is a store in which everything that has to do with links fails with err, or panics when err is nil.
 type failing struct {
-	backend
+	sharelink.Store
 	err error
 }
 
@@ -272,8 +274,8 @@ func (f failing) Link(context.Context, uuid.UUID, uuid.UUID) (sharelink.Link, er
 	return sharelink.Link{}, f.fail()
 }
 
-func (f failing) Links(context.Context, uuid.UUID, sharelink.Filter) (sharelink.Page, error) {
-	return sharelink.Page{}, f.fail()
+func (f failing) Links(context.Context, uuid.UUID, sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
+	return sharelink.Page[sharelink.Link]{}, f.fail()
 }
 
 func (f failing) UpdateLink(context.Context, uuid.UUID, uuid.UUID, sharelink.Change, time.Time) (sharelink.Link, error) {
@@ -288,15 +290,15 @@ func (f failing) LinkByToken(context.Context, string) (sharelink.Link, error) {
 	return sharelink.Link{}, f.fail()
 }
 
-func (f failing) Visits(context.Context, uuid.UUID, uuid.UUID, int, int) (sharelink.VisitPage, error) {
-	return sharelink.VisitPage{}, f.fail()
+func (f failing) Visits(context.Context, uuid.UUID, uuid.UUID, sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
+	return sharelink.Page[sharelink.Visit]{}, f.fail()
 }
 
 func (f failing) Ping(context.Context) error { return f.fail() }
 
 // badLinks is a store whose links the contract does not allow.
-type badLinks struct{ backend }
+type badLinks struct{ sharelink.Store }
 
 func (b badLinks) Link(context.Context, uuid.UUID, uuid.UUID) (sharelink.Link, error) {
-	return sharelink.Link{Type: "BROKEN", AllowedOrigins: nil}, nil
+	return sharelink.Link{Token: "sh_", Terms: sharelink.Terms{Type: api.ShareLinkTypeLink, UsageLimit: -1}}, nil
 }

@@ -1,11 +1,8 @@
 package server
 
 import (
-	"bytes"
-	_ "embed"
-	"html/template"
 	"net/http"
-	"strings"
+	"slices"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -14,40 +11,61 @@ import (
 	"github.com/swaggest/swgui/v5emb"
 
 	sharelinks "github.com/sharelinks-dev/sharelinks"
+	"github.com/sharelinks-dev/sharelinks/internal/pages"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-//go:embed problem.html
-var problemHTML string
-
-// page registers a handler for GET and HEAD.
-func page(e *echo.Echo, path string, h echo.HandlerFunc) {
-	e.GET(path, h)
-	e.HEAD(path, h)
+// servePages registers what the server shows beside the contract's operations.
+func (s *Server) servePages(e *echo.Echo) error {
+	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, s.publicURL().Path+"/docs") })
+	e.GET("/openapi.yaml", blob("application/yaml; charset=utf-8", sharelinks.Spec()))
+	e.GET("/openapi.json", blob("application/json", s.contract.JSON))
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", s.ready)
+	e.GET("/metrics", echo.WrapHandler(s.metrics.handler()))
+	e.GET("/.well-known/jwks.json", s.keySet)
+	e.GET("/share/:token", func(c echo.Context) error { return s.showLink(c, pages.Share) })
+	e.GET("/frame/:token", func(c echo.Context) error { return s.showLink(c, pages.Frame) })
+	e.GET("/embed.js", echo.WrapHandler(http.HandlerFunc(s.pages.EmbedScript)))
+	docs := s.docs()
+	e.GET("/docs", docs)
+	e.GET("/docs/*", docs)
+	for i, k := range kinds {
+		if slices.ContainsFunc(kinds[:i], func(other kind) bool { return other.name == k.name }) {
+			continue // a name with two statuses has one page
+		}
+		page, err := s.pages.Problem(pages.Problem{
+			Code: k.name, Status: k.status, StatusText: http.StatusText(k.status), Title: k.title, Meaning: k.meaning, Remedy: k.remedy,
+		})
+		if err != nil {
+			return err
+		}
+		e.GET("/problems/"+k.name, echo.WrapHandler(page))
+	}
+	return nil
 }
 
-// servePages registers what the server shows besides the contract's operations.
-func (s *Server) servePages(e *echo.Echo) error {
-	page(e, "/", func(c echo.Context) error { return c.Redirect(http.StatusFound, pathOf(s.publicURL())+"/docs") })
-	page(e, "/openapi.yaml", blob("application/yaml; charset=utf-8", sharelinks.Spec))
-	page(e, "/openapi.json", blob("application/json", s.contract.json))
-	page(e, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
-	page(e, "/readyz", s.ready)
-	page(e, "/metrics", echo.WrapHandler(s.metrics.handler()))
-	page(e, "/.well-known/jwks.json", s.keySet)
-	if err := s.serveVisitorPages(e); err != nil {
-		return err
+// showLink shows the page of the link that the token leads to, or says why there is none.
+func (s *Server) showLink(c echo.Context, place pages.Place) error {
+	a, err := s.admit(c)
+	if err == nil {
+		s.pages.Link(c.Response(), c.Request(), place, a.link, a.status)
+		return nil
 	}
-	docs := s.docs()
-	page(e, "/docs", docs)
-	page(e, "/docs/*", docs)
-	return s.serveProblems(e)
+	e, _ := problemOf(err)
+	status := kindOf(e.Code).status
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		c.Response().Header().Set("Retry-After", retryAfter(e.RetryAfter))
+	}
+	s.pages.NoLink(c.Response(), c.Request(), place, status)
+	return err // for the log: the answer is written
 }
 
 func blob(contentType string, body []byte) echo.HandlerFunc {
 	return func(c echo.Context) error { return c.Blob(http.StatusOK, contentType, body) }
 }
 
-// keySet shows the key that sessions are signed with. Anybody may read it, a page of another site too.
+// keySet serves the key that sessions are signed with. It is public, for pages of other sites too.
 func (s *Server) keySet(c echo.Context) error {
 	header := c.Response().Header()
 	header.Set("Access-Control-Allow-Origin", "*")
@@ -58,19 +76,19 @@ func (s *Server) keySet(c echo.Context) error {
 // ready asks the store. A server that is stopping is no longer ready, so that a balancer stops sending.
 func (s *Server) ready(c echo.Context) error {
 	if s.stopping.Load() {
-		return &problem{kind: kindUnavailable, detail: "the server is stopping"}
+		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the server is stopping"}
 	}
-	if err := s.ping(c.Request().Context()); err != nil {
-		return &problem{kind: kindUnavailable, detail: "the store does not answer", cause: err}
+	if err := s.service.Ping(c.Request().Context()); err != nil {
+		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store does not answer", Err: err}
 	}
 	return c.String(http.StatusOK, "ready\n")
 }
 
 // docs shows the contract as a page on which it can be tried. All it loads is embedded in the binary.
 func (s *Server) docs() echo.HandlerFunc {
-	// Made on the first visit: the prefix of the public URL is known only when the server listens.
+	// Made on the first request: the prefix of the public URL is known only when the server listens.
 	handler := sync.OnceValue(func() http.Handler {
-		prefix := pathOf(s.publicURL())
+		prefix := s.publicURL().Path
 		return v5emb.NewHandlerWithConfig(swgui.Config{
 			Title:            "Share links",
 			SwaggerJSON:      prefix + "/openapi.json",
@@ -95,40 +113,4 @@ func isDocsFile(name string) bool {
 		}
 	}
 	return false
-}
-
-// serveProblems registers a page for each kind of problem, where its type URL leads.
-func (s *Server) serveProblems(e *echo.Echo) error {
-	tmpl, err := template.New("problem").Parse(problemHTML)
-	if err != nil {
-		return err
-	}
-	served := map[string]bool{}
-	for _, k := range problemKinds {
-		if served[k.code] { // a code with two statuses has one page
-			continue
-		}
-		served[k.code] = true
-		var b bytes.Buffer
-		if err := tmpl.Execute(&b, map[string]any{
-			"Code": k.code, "Status": k.status, "StatusText": http.StatusText(k.status),
-			"Title": k.title, "Meaning": k.meaning, "Remedy": k.remedy,
-		}); err != nil {
-			return err
-		}
-		page(e, "/problems/"+k.code, func(c echo.Context) error {
-			c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-			return c.HTMLBlob(http.StatusOK, b.Bytes())
-		})
-	}
-	return nil
-}
-
-// pathOf is the path prefix of a public URL, "" for none.
-func pathOf(publicURL string) string {
-	_, rest, _ := strings.Cut(publicURL, "://")
-	if i := strings.IndexByte(rest, '/'); i >= 0 {
-		return rest[i:]
-	}
-	return ""
 }

@@ -3,17 +3,22 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"regexp"
 	"strings"
 	"testing"
 
 	sharelinks "github.com/sharelinks-dev/sharelinks"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
 func TestContractIsServed(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
-	if a := ts.send("GET", "/openapi.yaml", "", "Authorization: ").want(200); !bytes.Equal(a.body, sharelinks.Spec) {
+	if a := ts.send("GET", "/openapi.yaml", "", "Authorization: ").want(200); !bytes.Equal(a.body, sharelinks.Spec()) {
 		t.Error("/openapi.yaml is not the file that was embedded")
 	}
 	a := ts.send("GET", "/openapi.json", "", "Authorization: ").want(200)
@@ -50,13 +55,58 @@ func TestDocsWorkOffline(t *testing.T) {
 	}
 }
 
+// Every code has its row, and every row its response in the contract, which has no others. A 405 is no operation's.
+func TestEveryKindIsInTheContract(t *testing.T) {
+	t.Parallel()
+	declared := map[string]bool{}
+	for _, path := range loadDocument(t).Paths.Map() {
+		for _, op := range path.Operations() {
+			for status, response := range op.Responses.Map() {
+				if content := response.Value.Content["application/problem+json"]; content != nil {
+					example := content.Example.(map[string]any)["type"].(string)
+					declared[status+" "+example[strings.LastIndexByte(example, '/')+1:]] = true
+					for _, m := range regexp.MustCompile("`([a-z-]+)`").FindAllStringSubmatch(*response.Value.Description, -1) {
+						declared[status+" "+m[1]] = true
+					}
+				}
+			}
+		}
+	}
+	codes := map[sharelink.Code]bool{}
+	for _, k := range kinds {
+		codes[k.code] = true
+		row := fmt.Sprint(k.status, " ", k.name)
+		if !declared[row] && k.code != methodNotAllowed {
+			t.Errorf("no response in openapi.yaml has the status and the problem type %s", row)
+		}
+		delete(declared, row)
+	}
+	for row := range declared {
+		t.Errorf("openapi.yaml has the response %s, and the table kinds in problem.go has no such row", row)
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), "../internal/sharelink/errors.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commandOnly := sharelink.Conflict
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
+			code := sharelink.Code(strings.Trim(spec.Values[0].(*ast.BasicLit).Value, `"`))
+			if !codes[code] && code != commandOnly {
+				t.Errorf("sharelink.%s has no row in the table kinds in problem.go", spec.Names[0].Name)
+			}
+		}
+		return true
+	})
+}
+
 func TestEveryProblemHasAPage(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
-	for _, k := range problemKinds {
-		a := ts.send("GET", "/problems/"+k.code, "").want(200)
+	for _, k := range kinds {
+		a := ts.send("GET", "/problems/"+k.name, "").want(200)
 		if !strings.Contains(string(a.body), k.title) || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
-			t.Errorf("%s: %v", k.code, a.header)
+			t.Errorf("%s: %v", k.name, a.header)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,288 +16,221 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/contract"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// problemKind is one row of the table that says which errors there are. The code ends the problem's type URL, and
-// /problems/{code} shows the meaning and the remedy.
-type problemKind struct {
-	code    string
+// The codes of what the domain knows nothing of.
+const (
+	methodNotAllowed     sharelink.Code = "method-not-allowed"
+	bodyTooLarge         sharelink.Code = "body-too-large"
+	unsupportedMediaType sharelink.Code = "unsupported-media-type"
+	internalError        sharelink.Code = "internal"
+)
+
+// kind is one kind of error.
+type kind struct {
+	code    sharelink.Code
+	name    string // ends the problem's type URL, where a page shows the meaning and the remedy
 	status  int
 	title   string
 	meaning string
 	remedy  string
 }
 
-var (
-	kindInvalidRequest = problemKind{
-		"invalid-request", http.StatusBadRequest, "Invalid request",
+// kinds is every kind of error that the server answers, a row each. A new code needs its row here and its response in
+// openapi.yaml.
+var kinds = []kind{
+	{
+		sharelink.Invalid, "invalid-request", http.StatusBadRequest, "Invalid request",
 		"The request breaks the contract.",
-		"The member errors lists every fault with the place where it is. The contract is at /openapi.yaml.",
-	}
-	kindUnauthorized = problemKind{
-		"unauthorized", http.StatusUnauthorized, "Unauthorized",
+		"The member errors lists every violation and where it is. The contract is at /openapi.yaml.",
+	},
+	{
+		sharelink.Unauthorized, "unauthorized", http.StatusUnauthorized, "Unauthorized",
 		"The request has no API key, or one that is unknown or was revoked.",
 		`Send "Authorization: Bearer <API key>". An operator makes keys with "sharelinks key create".`,
-	}
-	kindForbidden = problemKind{
-		"forbidden", http.StatusForbidden, "Forbidden",
+	},
+	{
+		sharelink.Forbidden, "forbidden", http.StatusForbidden, "Forbidden",
 		"The API key is good, but its organization may not do this.",
-		`An operator may allow it, as with "sharelinks organization update --allow-watermark-removal".`,
-	}
-	kindNotFound = problemKind{
-		"not-found", http.StatusNotFound, "Not found",
-		"There is no such thing, or it belongs to another organization.",
-		"Check the path and the id. An id, a token and a persona's id are three different things.",
-	}
-	kindMethodNotAllowed = problemKind{
-		"method-not-allowed", http.StatusMethodNotAllowed, "Method not allowed",
+		`An operator can allow it, for example with "sharelinks organization update --allow-watermark-removal".`,
+	},
+	{
+		sharelink.NotFound, "not-found", http.StatusNotFound, "Not found",
+		"It does not exist, or it belongs to another organization.",
+		"Check the path and the id. A share link's id, its token and its persona's id are three different things.",
+	},
+	{
+		methodNotAllowed, "method-not-allowed", http.StatusMethodNotAllowed, "Method not allowed",
 		"The path exists, but not with this method.",
-		"The header Allow lists the methods it has.",
-	}
-	kindBodyTooLarge = problemKind{
-		"body-too-large", http.StatusRequestEntityTooLarge, "Body too large",
-		"The body is larger than 64 KiB.",
-		"No request of the contract needs more.",
-	}
-	kindUnsupportedMediaType = problemKind{
-		"unsupported-media-type", http.StatusUnsupportedMediaType, "Unsupported media type",
+		"The header Allow lists the methods that it has.",
+	},
+	{
+		bodyTooLarge, "body-too-large", http.StatusRequestEntityTooLarge, "Body too large",
+		"The body is larger than the server reads.",
+		"No request of the contract needs more. The member detail says how much is read.",
+	},
+	{
+		unsupportedMediaType, "unsupported-media-type", http.StatusUnsupportedMediaType, "Unsupported media type",
 		"The body is not sent as JSON in UTF-8.",
 		`Send "Content-Type: application/json".`,
-	}
-	kindKeyReused = problemKind{
-		"idempotency-key-reused", http.StatusUnprocessableEntity, "Idempotency key reused",
+	},
+	{
+		sharelink.KeyReused, "idempotency-key-reused", http.StatusUnprocessableEntity, "Idempotency key reused",
 		"In the last 24 hours this Idempotency-Key was used for a request that asked for something else.",
 		"Make a new key for every new request, and keep it only to repeat the same one.",
-	}
-	kindRateLimited = problemKind{
-		"rate-limited", http.StatusTooManyRequests, "Rate limited",
+	},
+	{
+		sharelink.RateLimited, "rate-limited", http.StatusTooManyRequests, "Rate limited",
 		"There were too many requests in a short time.",
 		"Wait for as many seconds as the header Retry-After says, then try again.",
-	}
-	kindLinkNotFound = problemKind{
-		"share-link-not-found", http.StatusNotFound, "No such share link",
-		"No share link has this token, or no more.",
-		"Check that the link was copied whole. Ask whoever sent it for another.",
-	}
-	kindLinkDisabled = problemKind{
-		"share-link-disabled", http.StatusGone, "Share link disabled",
-		"Whoever made the share link has switched it off.",
-		"Ask them. The link works again once it is enabled.",
-	}
-	kindLinkExpired = problemKind{
-		"share-link-expired", http.StatusGone, "Share link expired",
-		"The share link's time is over.",
-		"Ask whoever sent it for another, or for more time: expiresInHours of an update counts from then.",
-	}
-	kindLinkExhausted = problemKind{
-		"share-link-exhausted", http.StatusGone, "Share link used up",
-		"The share link was opened as often as it can be.",
-		"Ask whoever sent it for another, or for a higher usageLimit.",
-	}
-	kindOriginNotAllowed = problemKind{
-		"origin-not-allowed", http.StatusForbidden, "Origin not allowed",
-		"A browser named a site, in the header Origin, that may not open this share link.",
-		"Whoever made the link can add the site to its allowedOrigins, as https://www.example.com, or set allowAllOrigins. Only the latter lets in a page without an origin (null), such as one in a sandboxed frame or a local file.",
-	}
-	// The upstream that makes sessions says no, or not now: one code, two statuses.
-	kindPersonaRefused = problemKind{
-		"persona-unavailable", http.StatusBadGateway, "Persona unavailable",
-		"The service that the persona lives in made no session. The visit was not counted.",
-		"Wait for as many seconds as the header Retry-After says, then try again. If it goes on, the server's log has the reason under the request id in the member instance.",
-	}
-	kindPersonaUnavailable = problemKind{
-		"persona-unavailable", http.StatusServiceUnavailable, kindPersonaRefused.title, kindPersonaRefused.meaning, kindPersonaRefused.remedy,
-	}
-	kindPersonaTimeout = problemKind{
-		"persona-timeout", http.StatusGatewayTimeout, "Persona timeout",
-		"The service that the persona lives in did not answer in time, or not as it should. Nobody knows whether it made a session, so the visit may have been counted.",
-		"Try again in a while.",
-	}
-	kindInternal = problemKind{
-		"internal", http.StatusInternalServerError, "Internal error",
+	},
+	{
+		internalError, "internal", http.StatusInternalServerError, "Internal error",
 		"The server failed in a way that was not foreseen.",
 		"The server's log has the reason under the request id in the member instance.",
-	}
-	kindUnavailable = problemKind{
-		"unavailable", http.StatusServiceUnavailable, "Unavailable",
+	},
+	{
+		sharelink.Unavailable, "unavailable", http.StatusServiceUnavailable, "Unavailable",
 		"The store is down or too busy.",
 		"Wait for as many seconds as the header Retry-After says, then try again. Send an Idempotency-Key with a create, so that repeating it makes no second link.",
+	},
+	{
+		sharelink.LinkNotFound, "share-link-not-found", http.StatusNotFound, "No such share link",
+		"No share link has this token. It may have been deleted.",
+		"Check that the link was copied whole. Ask the person who sent it for another.",
+	},
+	{
+		sharelink.LinkDisabled, "share-link-disabled", http.StatusGone, "Share link disabled",
+		"The share link was switched off.",
+		"Ask the person who sent it. It works again once it is enabled.",
+	},
+	{
+		sharelink.LinkExpired, "share-link-expired", http.StatusGone, "Share link expired",
+		"The share link's time is over.",
+		"Ask the person who sent it for another, or for more time: expiresInHours of an update counts from then.",
+	},
+	{
+		sharelink.LinkExhausted, "share-link-exhausted", http.StatusGone, "Share link used up",
+		"The share link was opened as often as its usageLimit allows.",
+		"Ask the person who sent it for another, or for a higher usageLimit.",
+	},
+	{
+		sharelink.OriginNotAllowed, "origin-not-allowed", http.StatusForbidden, "Origin not allowed",
+		"A browser named a site, in the header Origin, that may not open this share link.",
+		"The link's organization can add the site to its allowedOrigins, such as https://www.example.com, or set allowAllOrigins. Only the latter lets in a page without an origin (null), such as one in a sandboxed frame or a local file.",
+	},
+	{
+		sharelink.PersonaRefused, "persona-unavailable", http.StatusBadGateway, "Persona unavailable",
+		"The service that the persona lives in made no session. No use was spent.",
+		"Wait for as many seconds as the header Retry-After says, then try again. If it goes on, the server's log has the reason under the request id in the member instance.",
+	},
+	{
+		sharelink.PersonaUnavailable, "persona-unavailable", http.StatusServiceUnavailable, "Persona unavailable",
+		"The service that the persona lives in made no session. No use was spent.",
+		"Wait for as many seconds as the header Retry-After says, then try again. If it goes on, the server's log has the reason under the request id in the member instance.",
+	},
+	{
+		sharelink.PersonaTimeout, "persona-timeout", http.StatusGatewayTimeout, "Persona timeout",
+		"The service that the persona lives in did not answer in time, or not as it should. It is not known whether it made a session, so a use may have been spent.",
+		"Try again in a while.",
+	},
+}
+
+// kindOf returns the row of a code. A code without one is an internal error.
+func kindOf(code sharelink.Code) kind {
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.code == code })
+	if i < 0 {
+		return kindOf(internalError)
 	}
-)
-
-var problemKinds = []problemKind{
-	kindInvalidRequest, kindUnauthorized, kindForbidden, kindNotFound, kindMethodNotAllowed, kindBodyTooLarge,
-	kindUnsupportedMediaType, kindKeyReused, kindRateLimited, kindInternal, kindUnavailable, kindLinkNotFound, kindLinkDisabled,
-	kindLinkExpired, kindLinkExhausted, kindOriginNotAllowed, kindPersonaRefused, kindPersonaUnavailable, kindPersonaTimeout,
+	return kinds[i]
 }
 
-var kindOfCode = map[sharelink.Code]problemKind{
-	sharelink.Invalid:      kindInvalidRequest,
-	sharelink.Unauthorized: kindUnauthorized,
-	sharelink.Forbidden:    kindForbidden,
-	sharelink.NotFound:     kindNotFound,
-	sharelink.KeyReused:    kindKeyReused,
-	sharelink.Unavailable:  kindUnavailable,
-
-	sharelink.LinkNotFound:       kindLinkNotFound,
-	sharelink.LinkDisabled:       kindLinkDisabled,
-	sharelink.LinkExpired:        kindLinkExpired,
-	sharelink.LinkExhausted:      kindLinkExhausted,
-	sharelink.OriginNotAllowed:   kindOriginNotAllowed,
-	sharelink.PersonaRefused:     kindPersonaRefused,
-	sharelink.PersonaUnavailable: kindPersonaUnavailable,
-	sharelink.PersonaTimeout:     kindPersonaTimeout,
-}
-
-// problem is an error that says all that the caller is told.
-type problem struct {
-	kind       problemKind
-	detail     string
-	faults     []api.Fault
-	retryAfter time.Duration
-	cause      error // for the log only
-}
-
-func (p *problem) Error() string {
-	if p.cause != nil {
-		return p.cause.Error()
-	}
-	return p.detail
-}
-
-func (p *problem) Unwrap() error { return p.cause }
-
-// maxFaults is how many faults one answer lists. Who sends more has no use for the rest.
-const maxFaults = 50
-
-// invalid is the problem of a request with these faults, at least one.
-func invalid(faults []api.Fault) *problem {
-	shown := faults
-	if len(faults) > maxFaults {
-		shown = faults[:maxFaults]
-	}
-	texts := make([]string, len(shown), len(shown)+1)
-	for i, f := range shown {
-		texts[i] = f.Detail
-		if place := placeOf(f); place != "" {
-			texts[i] = place + ": " + f.Detail
+// problemOf turns any error into what the caller sees. The text of an error that is not known goes to the log alone.
+func problemOf(err error) (*sharelink.Error, []api.Violation) {
+	if e, ok := errors.AsType[*sharelink.Error](err); ok {
+		violations := make([]api.Violation, len(e.Violations))
+		for i, v := range e.Violations {
+			violations[i] = api.Violation{In: api.ViolationInBody, Pointer: &v.Pointer, Detail: v.Detail, Hint: v.Hint}
 		}
-		if f.Hint != nil {
-			texts[i] += "; " + *f.Hint
-		}
+		return e, violations
 	}
-	if n := len(faults) - len(shown); n > 0 {
-		texts = append(texts, fmt.Sprintf("and %d more", n))
+	if found, ok := errors.AsType[contract.Violations](err); ok {
+		return &sharelink.Error{Code: sharelink.Invalid, Detail: found.Error()}, wireViolations(found)
 	}
-	detail := strings.Join(texts, "; ")
-	if len(faults) > 1 {
-		detail = fmt.Sprintf("the request has %d faults: %s", len(faults), detail)
-	}
-	return &problem{kind: kindInvalidRequest, detail: detail, faults: shown}
+	return knownError(err), nil
 }
 
-func placeOf(f api.Fault) string {
+// knownError returns the code and the words for an error that is not of the domain. A failure inside has one text for all.
+func knownError(err error) *sharelink.Error {
+	if e, ok := errors.AsType[*contract.MediaTypeError](err); ok {
+		return &sharelink.Error{Code: unsupportedMediaType, Detail: e.Error()}
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return &sharelink.Error{Code: bodyTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+	}
+	routing, _ := errors.AsType[*echo.HTTPError](err)
 	switch {
-	case f.Pointer != nil:
-		return *f.Pointer
-	case f.Name != nil:
-		return *f.Name
+	case routing != nil && routing.Code == http.StatusNotFound:
+		return &sharelink.Error{Code: sharelink.NotFound, Detail: "there is nothing at this path"}
+	case routing != nil && routing.Code == http.StatusMethodNotAllowed:
+		return &sharelink.Error{Code: methodNotAllowed, Detail: "this path does not have this method; the header Allow lists those that it has"}
+	case routing != nil && routing.Code == http.StatusBadRequest:
+		return &sharelink.Error{Code: sharelink.Invalid, Detail: "the request does not fit the contract", Err: err}
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the request was canceled", Err: err}
 	}
-	return ""
+	return &sharelink.Error{Code: internalError, Detail: "the server failed; its log has the reason under this request id", Err: err}
 }
 
-// problemOf turns any error into what the caller is told. What is not known by type is "internal" outside; its text goes
-// to the log alone.
-func problemOf(err error) *problem {
-	var p *problem
-	if errors.As(err, &p) {
-		return p
-	}
-	var domain *sharelink.Error
-	if errors.As(err, &domain) {
-		if kind, ok := kindOfCode[domain.Code]; ok {
-			p := &problem{kind: kind, detail: domain.Detail, retryAfter: domain.RetryAfter, cause: err}
-			for _, f := range domain.Faults {
-				p.faults = append(p.faults, bodyFault(f.Pointer, f.Detail, f.Hint))
-			}
-			return p
+func wireViolations(found contract.Violations) []api.Violation {
+	violations := make([]api.Violation, min(len(found), contract.MaxViolations))
+	for i := range violations {
+		v := found[i]
+		violations[i] = api.Violation{In: api.ViolationIn(v.In), Name: v.Name, Detail: v.Detail, Hint: v.Hint}
+		if v.In == contract.InBody {
+			violations[i].Pointer = &v.Pointer
 		}
 	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return &problem{kind: kindBodyTooLarge, detail: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit)}
-	}
-	var routing *echo.HTTPError
-	if errors.As(err, &routing) {
-		switch routing.Code {
-		case http.StatusNotFound:
-			return &problem{kind: kindNotFound, detail: "there is nothing at this path"}
-		case http.StatusMethodNotAllowed:
-			return &problem{kind: kindMethodNotAllowed, detail: "this path does not have this method; the header Allow lists those it has"}
-		case http.StatusBadRequest:
-			return &problem{kind: kindInvalidRequest, detail: "the request does not fit the contract", cause: err}
-		}
-	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return &problem{kind: kindUnavailable, detail: "the request was given up before it was done", cause: err}
-	}
-	return &problem{kind: kindInternal, detail: "the server failed; its log has the reason under this request id", cause: err}
+	return violations
 }
 
 // writeProblem is Echo's error handler, and the one place that writes an error.
 func (s *Server) writeProblem(err error, c echo.Context) {
-	call := callOf(c)
-	call.err = err
 	// Echo may call this twice for one request, and a handler may fail after it began to answer.
 	if c.Response().Committed {
 		return
 	}
-	p := problemOf(err)
-	header := c.Response().Header()
+	e, violations := problemOf(err)
+	k, header := kindOf(e.Code), c.Response().Header()
 	header.Set("Content-Type", "application/problem+json")
-	switch p.kind.status {
+	switch k.status {
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", "Bearer")
+	case http.StatusMethodNotAllowed:
+		header.Set("Allow", strings.Replace(header.Get("Allow"), "GET", "GET, HEAD", 1))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusBadGateway:
-		header.Set("Retry-After", strconv.Itoa(retrySeconds(p.retryAfter)))
+		header.Set("Retry-After", retryAfter(e.RetryAfter))
 	}
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false) // it is read by people too, and never as HTML
+	encoder.SetEscapeHTML(false) // people read it too, and never as HTML
 	if err := encoder.Encode(api.Problem{
-		Type:     s.publicURL() + "/problems/" + p.kind.code,
-		Title:    p.kind.title,
-		Status:   p.kind.status,
-		Detail:   p.detail,
-		Instance: call.id,
-		Errors:   p.faults,
-		Error:    http.StatusText(p.kind.status),
-		Message:  p.detail,
+		Type:     s.publicURL().String() + "/problems/" + k.name,
+		Title:    k.title,
+		Status:   k.status,
+		Detail:   e.Detail,
+		Instance: header.Get(requestIDHeader),
+		Errors:   violations,
+		Error:    http.StatusText(k.status),
+		Message:  e.Detail,
 	}); err != nil {
-		panic(err) // a Problem has nothing that JSON cannot say
+		panic(err) // JSON can say all of a Problem
 	}
-	c.Response().WriteHeader(p.kind.status)
-	if c.Request().Method != http.MethodHead {
-		_, _ = c.Response().Write(body.Bytes()) // a caller that hung up is not told, and does not need to be
-	}
+	c.Response().WriteHeader(k.status)
+	_, _ = c.Response().Write(body.Bytes()) // a caller that hung up needs no answer
 }
 
-// retrySeconds is Retry-After in whole seconds, rounded up, at least one.
-func retrySeconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
-
-func bodyFault(pointer, detail, hint string) api.Fault {
-	return api.Fault{In: api.FaultInBody, Pointer: &pointer, Detail: detail, Hint: optional(hint)}
-}
-
-func paramFault(in, name, detail, hint string) api.Fault {
-	return api.Fault{In: api.FaultIn(in), Name: &name, Detail: detail, Hint: optional(hint)}
-}
-
-// optional is nil for the empty text.
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
+// retryAfter returns the value of Retry-After: whole seconds, rounded up, at least one.
+func retryAfter(d time.Duration) string { return strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))) }

@@ -214,8 +214,8 @@ func TestFirstStart(t *testing.T) {
 	}
 }
 
-// Idempotency keys and visits past their time are swept when the server starts, the ones also when the others fail.
-func TestRunSweeps(t *testing.T) {
+// Idempotency keys and visits past their time are swept from New on, however the server is served, and the ones also when the others fail.
+func TestServerSweeps(t *testing.T) {
 	t.Parallel()
 	config := testConfig(t)
 	db, err := store.Open(t.Context(), config.Database, store.Options{})
@@ -228,23 +228,19 @@ func TestRunSweeps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx, nil) }()
 	if before := <-keys; !before.Equal(day.Add(-24 * time.Hour)) {
 		t.Errorf("swept keys older than %v", before)
 	}
 	if before := <-visits; !before.Equal(day.Add(-90 * 24 * time.Hour)) {
 		t.Errorf("swept visits older than %v", before)
 	}
-	stop()
-	if err := <-done; err != nil {
+	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
 type sweeping struct {
-	backend
+	sharelink.Store
 	keys, visits chan time.Time
 }
 
@@ -260,12 +256,12 @@ func (s sweeping) ForgetVisits(_ context.Context, before time.Time) (int, error)
 
 // slowLinks is a store that waits before it looks a link up.
 type slowLinks struct {
-	backend
+	sharelink.Store
 	asked, release chan struct{}
 }
 
 func (s slowLinks) Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
 	close(s.asked)
 	<-s.release
-	return s.backend.Link(ctx, organization, id)
+	return s.Store.Link(ctx, organization, id)
 }

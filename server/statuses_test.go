@@ -92,13 +92,13 @@ func TestInvalidRequestsAreProblems(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
 	for _, o := range slices.Concat(managing, visiting(ts.token())) {
-		ts.send(o.method, o.path+"?nonsense=1", o.body).wantProblem("invalid-request", 400).wantFault("nonsense", "unknown")
+		ts.send(o.method, o.path+"?nonsense=1", o.body).wantProblem("invalid-request", 400).wantViolation("nonsense", "unknown")
 	}
 }
 
 func TestUnavailableStore(t *testing.T) {
 	t.Parallel()
-	ts := start(t, func(b backend) backend {
+	ts := start(t, func(b sharelink.Store) sharelink.Store {
 		return failing{b, &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store is not available", RetryAfter: 1500 * time.Millisecond, Err: errors.New("dial /secret/place")}}
 	})
 	for _, o := range slices.Concat(managing, visiting(noToken)) {
@@ -122,7 +122,7 @@ func TestFailuresAreInternalOutsideAndWholeInTheLog(t *testing.T) {
 	for name, err := range map[string]error{"error": errors.New("table sh_2kL9pQxYzR4vN8mBwHfJc is gone"), "panic": nil} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ts := start(t, func(b backend) backend { return failing{b, err} })
+			ts := start(t, func(b sharelink.Store) sharelink.Store { return failing{b, err} })
 			for i, o := range slices.Concat(managing, visiting(noToken)) {
 				id := fmt.Sprintf("failure-%d", i)
 				a := ts.send(o.method, o.path, o.body, "X-Request-Id: "+id).wantProblem("internal", 500)
@@ -179,8 +179,8 @@ func TestPathsAndMethods(t *testing.T) {
 		ts.send("GET", path, "").wantProblem("not-found", 404)
 	}
 	for _, c := range [][3]string{
-		{"PATCH", "/v1/share-links", "GET, POST"},
-		{"HEAD", "/v1/share-links", ""},
+		{"PATCH", "/v1/share-links", "GET, HEAD, POST"},
+		{"HEAD", "/v1/share/sh_x/sessions", "POST"},
 		{"POST", "/v1/share-links/" + cara, "DELETE, GET, PUT"},
 		{"BREW", "/v1/share-links", "GET, POST"},
 		{"POST", "/healthz", "GET, HEAD"},
@@ -197,12 +197,33 @@ func TestPathsAndMethods(t *testing.T) {
 	}
 }
 
+// HEAD answers wherever GET does, with the same status and headers.
+func TestHeadAnswersAsGet(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	link := ts.create("")
+	token := link["token"].(string)
+	for _, path := range []string{
+		"/v1/share-links", "/v1/share-links/" + link["id"].(string), "/v1/share-links/" + link["id"].(string) + "/visits", "/v1/share-links/" + cara,
+		"/v1/share-links?page=0", "/v1/share/" + token, "/share/" + token, "/frame/" + token, "/embed.js", "/docs", "/healthz", "/readyz", "/openapi.yaml",
+		"/problems/internal", "/.well-known/jwks.json", "/nothing",
+	} {
+		get, head := ts.send("GET", path, ""), ts.send("HEAD", path, "", "X-Request-Id: head")
+		if head.status != get.status || len(head.body) != 0 || head.header.Get("Content-Type") != get.header.Get("Content-Type") {
+			t.Errorf("HEAD %s: %d %s, %d bytes; GET: %d %s", path, head.status, head.header.Get("Content-Type"), len(head.body), get.status, get.header.Get("Content-Type"))
+		}
+	}
+	if line := logLine(t, ts, "head"); !strings.Contains(line, `"method":"HEAD"`) {
+		t.Error(line)
+	}
+}
+
 // What the server itself answers is held to the contract when that is asked for.
 func TestOwnAnswersAreChecked(t *testing.T) {
 	t.Parallel()
-	ts := start(t, func(b backend) backend { return badLinks{b} })
+	ts := start(t, func(b sharelink.Store) sharelink.Store { return badLinks{b} })
 	a := ts.send("GET", "/v1/share-links/"+cara, "").wantProblem("internal", 500)
-	if !strings.Contains(ts.log.String(), "breaks the contract") || strings.Contains(string(a.body), "BROKEN") {
+	if !strings.Contains(ts.log.String(), "breaks the contract") || strings.Contains(string(a.body), "sh_") {
 		t.Errorf("%s", a.body)
 	}
 }
@@ -211,7 +232,7 @@ func TestOwnAnswersAreChecked(t *testing.T) {
 func TestHangingUpIsNotAnError(t *testing.T) {
 	t.Parallel()
 	ctx, hangUp := context.WithCancel(t.Context())
-	ts := start(t, func(b backend) backend { return hangingUp{b, hangUp} })
+	ts := start(t, func(b sharelink.Store) sharelink.Store { return hangingUp{b, hangUp} })
 	r := httptest.NewRequestWithContext(ctx, "GET", "/v1/share-links/"+cara, nil)
 	r.Header.Set("Authorization", "Bearer "+ts.key)
 	r.Header.Set("X-Request-Id", "gone")
@@ -226,11 +247,11 @@ func TestHangingUpIsNotAnError(t *testing.T) {
 
 // hangingUp is a store whose caller hangs up while it looks for a link.
 type hangingUp struct {
-	backend
+	sharelink.Store
 	hangUp func()
 }
 
 func (h hangingUp) Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
 	h.hangUp()
-	return h.backend.Link(ctx, organization, id)
+	return h.Store.Link(ctx, organization, id)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
@@ -200,8 +201,10 @@ func TestVisitorPageOnASiteThatIsNotAllowed(t *testing.T) {
 
 func TestVisitorPageWithAPlayer(t *testing.T) {
 	t.Parallel()
-	ts := start(t, nil)
-	ts.visitorPages.engine = "https://api.anam.ai"
+	withEngine := func(url string) *testServer {
+		return start(t, nil, func(c *Config) { c.AnamAPIKey, c.AnamURL, c.Personas = "key", url, PersonasLocal })
+	}
+	ts := withEngine("https://api.anam.ai")
 	a := ts.look("/share/" + ts.token()).want(200).seen("ready")
 	policy := a.policy()
 	if policy["connect-src"] != "'self' https://*.anam.ai wss://*.anam.ai" || !strings.HasPrefix(policy["script-src"], "'nonce-") {
@@ -215,7 +218,7 @@ func TestVisitorPageWithAPlayer(t *testing.T) {
 			t.Errorf("no %s in %s", want, a.body)
 		}
 	}
-	ts.visitorPages.engine = "http://127.0.0.1:9999"
+	ts = withEngine("http://127.0.0.1:9999")
 	if got := ts.look("/share/" + ts.token()).policy()["connect-src"]; got != "'self' https://*.anam.ai wss://*.anam.ai http://127.0.0.1:9999 ws://127.0.0.1:9999" {
 		t.Errorf("%s", got)
 	}
@@ -284,7 +287,7 @@ func TestVisitorPageWatermark(t *testing.T) {
 	if !strings.Contains(string(ts.look("/share/"+token).body), "<footer>") {
 		t.Error("no watermark")
 	}
-	if _, err := ts.accounts.Store.SetWatermarkRemoval(t.Context(), sharelink.DefaultOrganization, true); err != nil {
+	if _, err := ts.service.SetWatermarkRemoval(t.Context(), service.DefaultOrganization, true); err != nil {
 		t.Fatal(err)
 	}
 	token = ts.token(`"removeWatermark":true`)
@@ -295,12 +298,12 @@ func TestVisitorPageWatermark(t *testing.T) {
 
 // personaNamed is a store in which every link's persona has this name.
 type personaNamed struct {
-	backend
+	sharelink.Store
 	name string
 }
 
 func (n personaNamed) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
-	p, err := n.backend.Persona(ctx, organization, id)
+	p, err := n.Store.Persona(ctx, organization, id)
 	p.Name = n.name
 	return p, err
 }
@@ -308,7 +311,7 @@ func (n personaNamed) Persona(ctx context.Context, organization, id uuid.UUID) (
 func TestVisitorPageEscapesNames(t *testing.T) {
 	t.Parallel()
 	const name = `</title></style><script>alert(1)</script>"onload='x' {{.Nonce}} &amp; Zoë`
-	ts := start(t, func(b backend) backend { return personaNamed{b, name} })
+	ts := start(t, func(b sharelink.Store) sharelink.Store { return personaNamed{b, name} })
 	a := ts.look("/share/" + ts.token()).want(200).seen("ready")
 	page := string(a.body)
 	if strings.Contains(page, "<script>alert") || strings.Contains(page, `"onload`) || strings.Count(page, "</title>") != 1 {
@@ -364,12 +367,12 @@ func TestVisitorPageOfTooManyUnknownTokens(t *testing.T) {
 func TestVisitorPageWithoutAStore(t *testing.T) {
 	t.Parallel()
 	down := &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store is down", RetryAfter: 3 * time.Second}
-	ts := start(t, func(b backend) backend { return failing{b, down} })
+	ts := start(t, func(b sharelink.Store) sharelink.Store { return failing{b, down} })
 	a := ts.look("/share/sh_2kL9pQxYzR4vN8mBwHfJc").want(503).seen("unavailable")
 	if a.header.Get("Retry-After") != "3" {
 		t.Errorf("%v", a.header)
 	}
-	ts = start(t, func(b backend) backend { return failing{b, errors.New("disk on fire")} })
+	ts = start(t, func(b sharelink.Store) sharelink.Store { return failing{b, errors.New("disk on fire")} })
 	a = ts.look("/share/sh_2kL9pQxYzR4vN8mBwHfJc").want(500).seen("unavailable")
 	if strings.Contains(string(a.body), "fire") || !strings.Contains(ts.log.String(), "disk on fire") {
 		t.Errorf("the cause belongs in the log only: %s", ts.log)

@@ -4,60 +4,53 @@ import (
 	"context"
 
 	"github.com/sharelinks-dev/sharelinks/api"
-	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+	"github.com/sharelinks-dev/sharelinks/server/internal/wire"
 )
 
-// visits translates between the wire and the domain for the operations of visitors, whose link is in the call already,
-// and on what is known of them. Nothing is decided here.
-type visits struct {
-	opening *sharelink.Opening
-}
-
 // PreviewShareLink answers GET /v1/share/{token}.
-func (v *visits) PreviewShareLink(ctx context.Context, _ api.PreviewShareLinkRequestObject) (api.PreviewShareLinkResponseObject, error) {
-	link := callFrom(ctx).link
-	return api.PreviewShareLink200JSONResponse{
-		Type:            api.ShareLinkType(link.Type),
-		Status:          api.ShareLinkStatus(v.opening.Status(link)),
-		PersonaName:     link.PersonaName,
-		RemoveWatermark: link.RemoveWatermark,
-		ExpiresAt:       timestamp(link.ExpiresAt),
+func (operations) PreviewShareLink(ctx context.Context, _ wire.PreviewShareLinkRequestObject) (wire.PreviewShareLinkResponseObject, error) {
+	a := admissionOf(ctx)
+	return wire.PreviewShareLink200JSONResponse{
+		Type:            a.link.Type,
+		Status:          a.status,
+		PersonaName:     a.link.PersonaName,
+		RemoveWatermark: a.link.RemoveWatermark,
+		ExpiresAt:       timestamp(a.link.ExpiresAt),
 	}, nil
 }
 
 // OpenShareLink answers POST /v1/share/{token}/sessions.
-func (v *visits) OpenShareLink(ctx context.Context, _ api.OpenShareLinkRequestObject) (api.OpenShareLinkResponseObject, error) {
-	k := callFrom(ctx)
-	session, err := v.opening.Open(ctx, k.link, k.visitor)
+func (o operations) OpenShareLink(ctx context.Context, _ wire.OpenShareLinkRequestObject) (wire.OpenShareLinkResponseObject, error) {
+	a := admissionOf(ctx)
+	link, session, err := o.service.Open(ctx, a.link, a.visitor)
 	if err != nil {
 		return nil, err
 	}
-	return api.OpenShareLink201JSONResponse{
+	return wire.OpenShareLink201JSONResponse{
 		SessionToken: session.Token,
 		ExpiresAt:    api.Timestamp{Time: session.ExpiresAt},
-		PersonaID:    k.link.PersonaID,
-		PersonaName:  k.link.PersonaName,
+		PersonaID:    link.PersonaID.String(),
+		PersonaName:  link.PersonaName,
 	}, nil
 }
 
 // ListShareLinkVisits answers GET /v1/share-links/{id}/visits.
-func (v *visits) ListShareLinkVisits(ctx context.Context, r api.ListShareLinkVisitsRequestObject) (api.ListShareLinkVisitsResponseObject, error) {
-	f := sharelink.NewFilter()
-	f.Page, f.PerPage = value(r.Params.Page, f.Page), value(r.Params.PerPage, f.PerPage)
-	page, err := v.opening.Visits(ctx, callFrom(ctx).organization, r.ID, f.Page, f.PerPage)
+func (o operations) ListShareLinkVisits(ctx context.Context, r wire.ListShareLinkVisitsRequestObject) (wire.ListShareLinkVisitsResponseObject, error) {
+	p := paging(r.Params.Page, r.Params.PerPage)
+	page, err := o.service.Visits(ctx, organizationOf(ctx), parseID(r.ID), p)
 	if err != nil {
 		return nil, err
 	}
-	data := make([]api.Visit, len(page.Visits))
-	for i, visit := range page.Visits {
+	data := make([]api.Visit, len(page.Items))
+	for i, visit := range page.Items {
 		data[i] = api.Visit{
-			ID:      visit.ID,
+			ID:      visit.ID.String(),
 			At:      api.Timestamp{Time: visit.At},
-			Outcome: api.VisitOutcome(visit.Outcome),
+			Outcome: visit.Outcome,
 			Origin:  optional(visit.Origin),
 			Client:  optional(visit.Client),
 			Address: optional(visit.Address),
 		}
 	}
-	return api.ListShareLinkVisits200JSONResponse{Data: data, Meta: pageMeta(page.Total, f.Page, f.PerPage)}, nil
+	return wire.ListShareLinkVisits200JSONResponse{Data: data, Meta: pageMeta(page.Total, p)}, nil
 }

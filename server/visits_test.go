@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
@@ -14,8 +13,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sharelinks-dev/sharelinks/internal/anamtest"
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
-	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
 func TestPreviewSaysWhatAVisitorMayKnow(t *testing.T) {
@@ -128,12 +127,20 @@ func TestEveryStateOfALinkHasItsAnswer(t *testing.T) {
 			a.wantProblem(step.problem, 410)
 		}
 	}
+	ts.open(token, "Origin: https://other.example").wantProblem("origin-not-allowed", 403)
+	outcomes := map[string]int{}
+	for _, v := range ts.visitsTo(link) {
+		outcomes[v["outcome"].(string)]++
+	}
+	if diff := cmp.Diff(map[string]int{"OPENED": 4, "EXPIRED": 1, "EXHAUSTED": 2, "DISABLED": 1, "ORIGIN_REFUSED": 1}, outcomes); diff != "" {
+		t.Error(diff)
+	}
 	ts.send("DELETE", path, "").want(200)
 	ts.open(token).wantProblem("share-link-not-found", 404)
 	ts.send("GET", "/v1/share/"+token, "").wantProblem("share-link-not-found", 404)
 }
 
-func TestVisitsSayWhatBecameOfEveryTry(t *testing.T) {
+func TestVisits(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
 	link := ts.create(`"usageLimit":1`)
@@ -310,15 +317,11 @@ func TestHostileTokens(t *testing.T) {
 	}
 }
 
-// Of 500 who come at once to a link for 50, 50 are let in, whatever the database and however many servers.
+// 500 callers at once open a link of 50 uses through the whole server: one on SQLite, and two on one PostgreSQL.
 func TestOpenNeverOverspends(t *testing.T) {
 	t.Parallel()
 	const callers, limit = 500, 50
-	postgres := pgtest.NewDatabase(t)
-	sqlite := start(t, nil)
-	first := start(t, nil, func(c *Config) { c.Database = postgres })
-	second := start(t, nil, func(c *Config) { c.Database, c.APIKey = postgres, "a-key-of-the-tests" })
-	for name, servers := range map[string][]*testServer{"SQLite": {sqlite}, "PostgreSQL": {first}, "two servers": {first, second}} {
+	open := func(t *testing.T, servers ...*testServer) {
 		token := servers[0].token(fmt.Sprintf(`"usageLimit":%d`, limit))
 		var mu sync.Mutex
 		var group sync.WaitGroup
@@ -333,41 +336,38 @@ func TestOpenNeverOverspends(t *testing.T) {
 		}
 		group.Wait()
 		if diff := cmp.Diff(map[int]int{201: limit, 410: callers - limit}, got); diff != "" || servers[0].uses(token) != limit {
-			t.Errorf("%s: %d uses, %s", name, servers[0].uses(token), diff)
+			t.Errorf("%d uses, %s", servers[0].uses(token), diff)
 		}
 	}
-}
-
-// upstream are sessions that fail as told.
-type upstream struct {
-	next  sharelink.Sessions
-	fails func() error
-}
-
-func (u upstream) Session(ctx context.Context, link sharelink.Link, visit sharelink.Visit) (sharelink.Session, error) {
-	if err := u.fails(); err != nil {
-		return sharelink.Session{}, err
-	}
-	return u.next.Session(ctx, link, visit)
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		open(t, start(t, nil))
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		database := pgtest.NewDatabase(t)
+		first := start(t, nil, func(c *Config) { c.Database = database })
+		open(t, first, start(t, nil, func(c *Config) { c.Database, c.APIKey = database, first.key }))
+	})
 }
 
 func TestFailuresOfTheUpstream(t *testing.T) {
 	t.Parallel()
-	ts := start(t, nil)
-	var fails error
-	ts.visits.opening.Sessions = upstream{ts.signer, func() error { return fails }}
-	token := ts.token(`"usageLimit":2`)
+	fake := anamtest.Start(t)
+	ts := start(t, nil, withAnam(fake.URL))
+	link := ts.send("POST", "/v1/share-links", `{"personaId":"`+anamtest.Persona+`","usageLimit":2}`).want(201).object()
+	token := link["token"].(string)
 	for _, c := range []struct {
-		fails   error
-		problem string
-		status  int
-		uses    int
-	}{
-		{&sharelink.Error{Code: sharelink.PersonaRefused, Detail: "no", RetryAfter: 30 * time.Second}, "persona-unavailable", 502, 0},
-		{&sharelink.Error{Code: sharelink.PersonaUnavailable, Detail: "busy", RetryAfter: 30 * time.Second}, "persona-unavailable", 503, 0},
-		{context.DeadlineExceeded, "persona-timeout", 504, 1},
-	} {
-		fails = c.fails
+		upstream int
+		problem  string
+		status   int
+		uses     int
+	}{{402, "persona-unavailable", 502, 0}, {429, "persona-unavailable", 503, 0}, {504, "persona-timeout", 504, 1}} {
+		fake.Refuse = func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Retry-After", "30")
+			w.WriteHeader(c.upstream)
+			return true
+		}
 		a := ts.open(token).wantProblem(c.problem, c.status)
 		if c.status < 504 && a.header.Get("Retry-After") != "30" {
 			t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
@@ -375,5 +375,9 @@ func TestFailuresOfTheUpstream(t *testing.T) {
 		if n := ts.uses(token); n != c.uses {
 			t.Errorf("%s: %d uses, want %d", c.problem, n, c.uses)
 		}
+		ts.advance(time.Second)
+	}
+	if last := ts.visitsTo(link)[0]["outcome"]; last != "UPSTREAM_TIMEOUT" {
+		t.Errorf("the last visit is %v", last)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
@@ -34,13 +35,13 @@ standard error, so that a script can keep it.`,
 		Args:              arguments(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.on(cmd, &db, func(accounts *sharelink.Accounts) error {
-				secret, key, err := accounts.CreateKey(cmd.Context(), organization, label)
+			return p.on(cmd, &db, func(s *service.Service) error {
+				secret, key, err := s.CreateKey(cmd.Context(), organization, label)
 				if err != nil {
 					return hints(err, sharelink.NotFound, organizationHint)
 				}
 				if err := p.printNewKey(asJSON, organization, secret, key); err != nil {
-					return &refusal{
+					return &failure{
 						err:  fmt.Errorf("the key was created but could not be shown: %w", err),
 						hint: "sharelinks key revoke " + key.Prefix + ", then create another",
 					}
@@ -79,15 +80,15 @@ func (p *program) keyList() *cobra.Command {
 		Args:              arguments(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.on(cmd, &db, func(accounts *sharelink.Accounts) error {
-				list, err := accounts.Keys(cmd.Context(), organization)
+			return p.on(cmd, &db, func(s *service.Service) error {
+				list, err := s.Keys(cmd.Context(), organization)
 				if err != nil {
 					return hints(err, sharelink.NotFound, organizationHint)
 				}
 				if asJSON {
-					return p.printJSON(shown(list, keyShown))
+					return p.printJSON(convert(list, keyShown))
 				}
-				return p.printTable(keyColumns, shown(list, keyRow))
+				return p.printTable(keyColumns, convert(list, keyRow))
 			})
 		},
 	}
@@ -109,8 +110,8 @@ well. A running service refuses it from the next request on.`,
 		Args:              arguments("PREFIX"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.on(cmd, &db, func(accounts *sharelink.Accounts) error {
-				key, err := accounts.RevokeKey(cmd.Context(), args[0])
+			return p.on(cmd, &db, func(s *service.Service) error {
+				key, err := s.RevokeKey(cmd.Context(), args[0])
 				if err != nil {
 					return hints(err, sharelink.NotFound, "sharelinks key list shows the prefixes of an organization's keys")
 				}

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -113,7 +111,7 @@ func tokenIn(name string) string {
 }
 
 // explained is the refusal of a command for an error of the client: its words, a hint, and the exit code of its kind.
-func (r *remote) explained(err error) error {
+func (r *remote) explain(err error) error {
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok || errors.Is(err, context.Canceled) {
 		return err
@@ -125,18 +123,18 @@ func (r *remote) explained(err error) error {
 	if e.Attempts > 1 {
 		detail += fmt.Sprintf(" after %d attempts", e.Attempts)
 	}
-	explained := &refusal{err: errors.New(detail), exit: exitOf(err)}
-	switch explained.exit {
+	f := &failure{err: errors.New(detail), exit: exitOf(err)}
+	switch f.exit {
 	case exitNotFound:
-		explained.hint = "sharelinks link list shows those there are; a key sees only its own organization's"
+		f.hint = "sharelinks link list shows those there are; a key sees only its own organization's"
 	case exitDenied:
-		explained.hint = "is " + keyVariable + " a key of this server, and may its organization do this?"
+		f.hint = "is " + keyVariable + " a key of this server, and may its organization do this?"
 	case exitLater:
 		if e.Status == 0 {
-			explained.hint = "is a server running there? --server or " + serverVariable + " says where"
+			f.hint = "is a server running there? --server or " + serverVariable + " says where"
 		}
 	}
-	return explained
+	return f
 }
 
 // exitOf is the exit code for an error of the client.
@@ -169,7 +167,7 @@ func (p *program) asks(r *remote, cmd *cobra.Command, names []string, do func(ct
 		if err := r.dial(cmd); err != nil {
 			return err
 		}
-		return r.explained(do(cmd.Context(), args))
+		return r.explain(do(cmd.Context(), args))
 	}
 	r.add(cmd, p)
 	return cmd
@@ -236,11 +234,7 @@ func (r *remote) printText(name, text string) error {
 // show prints one link.
 func (r *remote) show(link client.ShareLink) error {
 	if !r.human() {
-		shown, err := linkShown(link)
-		if err != nil {
-			return err
-		}
-		return r.program.printJSON(shown)
+		return r.program.printJSON(linkJSON(link))
 	}
 	origins := strings.Join(link.AllowedOrigins, " ")
 	if link.AllowAllOrigins {
@@ -255,50 +249,22 @@ func (r *remote) show(link client.ShareLink) error {
 		{"PERSONA", link.PersonaName},
 		{"ORIGINS", origins},
 		{"PRIMARY", strconv.FormatBool(link.IsPrimary)},
-		{"CREATED", instant(link.CreatedAt)},
+		{"CREATED", instant(link.CreatedAt.Time)},
 	})
 }
 
 // showAll prints a list of links.
 func (r *remote) showAll(links []client.ShareLink, columns []string, row func(client.ShareLink) []string) error {
 	if r.human() {
-		return r.program.printTable(columns, shown(links, row))
+		return r.program.printTable(columns, convert(links, row))
 	}
-	list := make([]json.RawMessage, 0, len(links))
-	for _, link := range links {
-		one, err := linkShown(link)
-		if err != nil {
-			return err
-		}
-		list = append(list, one)
-	}
-	return r.program.printJSON(list)
+	return r.program.printJSON(convert(links, linkJSON))
 }
 
-// linkShown is a link as JSON: what the server said of it, and its URL also where the server sends none. The three fields
-// that are empty in some answers are left out there.
-func linkShown(link client.ShareLink) (json.RawMessage, error) {
+// linkJSON returns a link as JSON shows it, with its URL also where the server sends none.
+func linkJSON(link client.ShareLink) client.ShareLink {
 	link.URL = client.URL(link)
-	text, err := json.Marshal(link)
-	if err != nil {
-		return nil, fmt.Errorf("write the link as JSON: %w", err)
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(text, &members); err != nil {
-		return nil, fmt.Errorf("write the link as JSON: %w", err)
-	}
-	for _, name := range []string{"personaId", "personaName", "organizationId"} {
-		if string(members[name]) == `""` {
-			delete(members, name)
-		}
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(members); err != nil {
-		return nil, fmt.Errorf("write the link as JSON: %w", err)
-	}
-	return b.Bytes(), nil
+	return link
 }
 
 func usesShown(link client.ShareLink) string {
@@ -312,5 +278,5 @@ func expiryShown(link client.ShareLink) string {
 	if link.ExpiresAt == nil {
 		return "never"
 	}
-	return instant(*link.ExpiresAt)
+	return instant(link.ExpiresAt.Time)
 }

@@ -8,13 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/oapi-codegen/nullable"
 	"github.com/spf13/cobra"
 
 	"github.com/sharelinks-dev/sharelinks/client"
 )
 
-// terms are the flags that say what a link is to be. What is not given is not sent.
+// terms are the flags for the fields of a link. A field whose flag is not given is not sent.
 type terms struct {
 	cmd       *cobra.Command
 	expiresIn string
@@ -30,10 +29,10 @@ type terms struct {
 func (t *terms) add(cmd *cobra.Command) {
 	t.cmd = cmd
 	f := cmd.Flags()
-	f.StringVar(&t.expiresIn, "expires-in", "", "`DURATION` from now, as 90m, 24h or 7d, or never")
+	f.StringVar(&t.expiresIn, "expires-in", "", "`DURATION` from now, such as 90m, 24h or 7d, or never")
 	f.StringVar(&t.uses, "uses", "", "`NUMBER` of times it can be opened, or unlimited")
 	f.StringVar(&t.kind, "type", "", "`KIND` of link: link, player-embed or orb-embed")
-	f.StringArrayVar(&t.origins, "origin", nil, "`ORIGIN` that may embed it, as https://www.example.com; repeat it for more; none takes all away")
+	f.StringArrayVar(&t.origins, "origin", nil, "`ORIGIN` that may embed it, such as https://www.example.com; repeat it for more; none takes all away")
 	f.BoolVar(&t.all, "all-origins", false, "whether every origin may embed it")
 	f.BoolVar(&t.watermark, "remove-watermark", false, "whether it goes without the watermark")
 	f.BoolVar(&t.enabled, "enabled", true, "whether it accepts connections")
@@ -41,30 +40,30 @@ func (t *terms) add(cmd *cobra.Command) {
 	complete(cmd, "type", cobra.FixedCompletions([]string{"link", "player-embed", "orb-embed"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// request reads the flags, or returns every fault of them.
+// request reads the flags, or returns everything that is wrong with them.
 func (t *terms) request() (client.UpdateRequest, error) {
 	var r client.UpdateRequest
-	var faults []error
-	fault := func(flag string, err error) {
+	var errs []error
+	fail := func(flag string, err error) {
 		if err != nil {
-			faults = append(faults, fmt.Errorf("--%s: %w", flag, err))
+			errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
 		}
 	}
 	given := t.cmd.Flags().Changed
 	if given("expires-in") {
-		r.ExpiresInHours = client.Never
+		r.ExpiresInHours = client.Never()
 		if t.expiresIn != "never" {
 			d, err := parseLifetime(t.expiresIn)
-			fault("expires-in", err)
+			fail("expires-in", err)
 			r.ExpiresInHours = client.Hours(d.Hours())
 		}
 	}
 	if given("uses") {
-		r.UsageLimit = client.Unlimited
+		r.UsageLimit = client.Unlimited()
 		if t.uses != "unlimited" {
 			n, err := strconv.Atoi(t.uses)
 			if err != nil || n < 1 {
-				fault("uses", fmt.Errorf("must be a whole number of at least 1, or unlimited, not %q", t.uses))
+				fail("uses", fmt.Errorf("must be a whole number of at least 1, or unlimited, not %q", t.uses))
 			}
 			r.UsageLimit = client.Uses(n)
 		}
@@ -78,28 +77,21 @@ func (t *terms) request() (client.UpdateRequest, error) {
 		}
 	}
 	if given("all-origins") {
-		r.AllowAllOrigins = yesOrNo(t.all)
+		r.AllowAllOrigins = &t.all
 	}
 	if given("remove-watermark") {
-		r.RemoveWatermark = yesOrNo(t.watermark)
+		r.RemoveWatermark = &t.watermark
 	}
 	if given("enabled") {
-		r.Enabled = yesOrNo(t.enabled)
+		r.Enabled = &t.enabled
 	}
 	if given("primary") {
-		r.IsPrimary = yesOrNo(t.primary)
+		r.IsPrimary = &t.primary
 	}
-	if len(faults) > 0 {
-		return r, &refusal{err: errors.Join(faults...), hint: t.cmd.CommandPath() + " --help says what each flag takes", usage: true}
+	if len(errs) > 0 {
+		return r, &failure{err: errors.Join(errs...), hint: t.cmd.CommandPath() + " --help says what each flag takes", usage: true}
 	}
 	return r, nil
-}
-
-func yesOrNo(b bool) nullable.Nullable[bool] {
-	if b {
-		return client.Yes
-	}
-	return client.No
 }
 
 // parseLifetime reads a duration, in which days are 24 hours.
@@ -112,7 +104,7 @@ func parseLifetime(text string) (time.Duration, error) {
 	if d, err := time.ParseDuration(text); err == nil && d > 0 {
 		return d, nil
 	}
-	return 0, fmt.Errorf("must be a duration above 0, as 90m, 24h or 7d, or never, not %q", text)
+	return 0, fmt.Errorf("must be a duration above 0, such as 90m, 24h or 7d, or never, not %q", text)
 }
 
 func (p *program) linkCreate() *cobra.Command {
@@ -123,9 +115,9 @@ func (p *program) linkCreate() *cobra.Command {
 	cmd := p.asks(&r, &cobra.Command{
 		Use:   "create",
 		Short: "Create share links to a persona",
-		Long: `Create makes a share link and shows it. What is not said is left to the server: a week, ten uses, a
-direct URL. With --count it makes several that are alike; those that were made are shown even when
-one fails.`,
+		Long: `Create makes a share link and shows it. Without flags it has the server's defaults: a week, ten
+uses, a direct URL. With --count it makes several that are alike; those that were made are shown
+even when one fails.`,
 		Example: `  sharelinks link create --persona 30fa96d0-26c4-4e55-94a0-517025942e18 --expires-in 24h --uses 5
   sharelinks link create --persona 30fa96d0-26c4-4e55-94a0-517025942e18 --type player-embed \
       --origin https://www.example.com --origin http://localhost:3000
@@ -172,7 +164,7 @@ one fails.`,
 	return cmd
 }
 
-// createMany makes links until one fails, and shows what it made in any case: nobody else knows of them.
+// createMany makes links until one fails, and shows what it made in any case: they are listed nowhere else by this run.
 func (r *remote) createMany(ctx context.Context, request client.CreateRequest, count int) error {
 	bar := r.program.newProgress("created", count)
 	var links []client.ShareLink
@@ -194,22 +186,22 @@ func (r *remote) createMany(ctx context.Context, request client.CreateRequest, c
 		return err
 	}
 	if failure != nil {
-		return partly(r.explained(failure), "created %d of %d links", len(links), count)
+		return partial(r.explain(failure), "created %d of %d links", len(links), count)
 	}
 	fmt.Fprintf(r.program.stderr, "created %d of %d links\n", len(links), count)
 	return nil
 }
 
-// partly is the refusal of a command that was done in part: what was done, then why no more was.
-func partly(err error, format string, args ...any) error {
+// partial is the refusal of a command that was done in part: what was done, then why no more was.
+func partial(err error, format string, args ...any) error {
 	done := fmt.Sprintf(format, args...)
-	partly := &refusal{err: fmt.Errorf("%s, then: %w", done, err)}
-	if r, ok := errors.AsType[*refusal](err); ok {
-		partly.hint = r.hint
+	partial := &failure{err: fmt.Errorf("%s, then: %w", done, err)}
+	if r, ok := errors.AsType[*failure](err); ok {
+		partial.hint = r.hint
 	} else if errors.Is(err, context.Canceled) {
-		partly.err = errors.New(done + ", then interrupted")
+		partial.err = errors.New(done + ", then interrupted")
 	}
-	return partly
+	return partial
 }
 
 func (p *program) linkUpdate() *cobra.Command {

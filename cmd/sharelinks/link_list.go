@@ -143,7 +143,7 @@ func (r *remote) deleteAll(ctx context.Context, persona string, yes bool) error 
 			bar.step()
 			continue
 		}
-		failures = append(failures, fmt.Errorf("%s: %w", link.ID, r.explained(err)))
+		failures = append(failures, fmt.Errorf("%s: %w", link.ID, r.explain(err)))
 		// The others would fail alike.
 		if ctx.Err() != nil || errors.Is(err, client.ErrUnauthorized) || exitOf(err) == exitLater {
 			break
@@ -157,7 +157,7 @@ func (r *remote) deleteAll(ctx context.Context, persona string, yes bool) error 
 		for _, failure := range failures[:len(failures)-1] {
 			fmt.Fprintln(p.stderr, "sharelinks: "+printable(failure.Error()))
 		}
-		return partly(failures[len(failures)-1], "deleted %d of %d links", deleted, len(links))
+		return partial(failures[len(failures)-1], "deleted %d of %d links", deleted, len(links))
 	}
 	if !r.human() {
 		return p.printJSON(map[string]int{"deleted": deleted})

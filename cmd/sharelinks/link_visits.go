@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/client"
-	"github.com/sharelinks-dev/sharelinks/client/wire"
 )
 
 func (p *program) linkVisits() *cobra.Command {
@@ -18,10 +18,10 @@ func (p *program) linkVisits() *cobra.Command {
 	var days int
 	cmd := p.asks(&r, &cobra.Command{
 		Use:   "visits " + linkArgument,
-		Short: "Show when a share link was opened, and what became of every try",
+		Short: "Show when a share link was opened, and which attempts were refused",
 		Long: `Visits shows, for each day (UTC), how often a link was opened and how often it was refused, for
 being disabled, expired, used up, on a site that may not embed it, or without a persona that
-answers. As JSON it is every single try.`,
+answers. As JSON it is every single visit.`,
 		Example: `  sharelinks link visits sh_2kL9pQxYzR4vN8mBwHfJc
   sharelinks link visits --days 90 --json sh_2kL9pQxYzR4vN8mBwHfJc`,
 	}, []string{linkArgument}, func(ctx context.Context, args []string) error {
@@ -81,7 +81,7 @@ func visitDays(visits []client.Visit, first, last time.Time) [][]string {
 	most := 1
 	for _, v := range visits {
 		day := v.At.UTC().Truncate(24 * time.Hour)
-		if v.Outcome == wire.VisitOutcomeOpened {
+		if v.Outcome == api.VisitOutcomeOpened {
 			opened[day]++
 		} else {
 			refused[day]++

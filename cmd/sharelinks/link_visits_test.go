@@ -7,27 +7,27 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/client"
-	"github.com/sharelinks-dev/sharelinks/client/wire"
 )
 
 func TestVisitDays(t *testing.T) {
 	t.Parallel()
 	first := time.Date(2026, 4, 18, 0, 0, 0, 0, time.UTC)
-	visits := func(n int, at time.Time, outcome wire.VisitOutcome) []client.Visit {
+	visits := func(n int, at time.Time, outcome api.VisitOutcome) []client.Visit {
 		list := make([]client.Visit, n)
 		for i := range list {
-			list[i] = client.Visit{At: at, Outcome: outcome}
+			list[i] = client.Visit{At: api.Timestamp{Time: at}, Outcome: outcome}
 		}
 		return list
 	}
-	few := append(visits(2, first, wire.VisitOutcomeOpened), visits(1, first.Add(24*time.Hour-time.Millisecond), wire.VisitOutcomeExhausted)...)
+	few := append(visits(2, first, api.VisitOutcomeOpened), visits(1, first.Add(24*time.Hour-time.Millisecond), api.VisitOutcomeExhausted)...)
 	few = append(few, visits(1, first.Add(48*time.Hour), "SOMETHING_NEW")...)
 	want := [][]string{{"2026-04-18", "2", "1", "##."}, {"2026-04-19", "0", "0", ""}, {"2026-04-20", "0", "1", "."}}
 	if diff := cmp.Diff(want, visitDays(few, first, first.AddDate(0, 0, 2))); diff != "" {
 		t.Error(diff)
 	}
-	many := append(visits(1000, first, wire.VisitOutcomeOpened), visits(1, first.AddDate(0, 0, 1), wire.VisitOutcomeOpened)...)
+	many := append(visits(1000, first, api.VisitOutcomeOpened), visits(1, first.AddDate(0, 0, 1), api.VisitOutcomeOpened)...)
 	want = [][]string{{"2026-04-18", "1000", "0", strings.Repeat("#", chartWidth)}, {"2026-04-19", "1", "0", "#"}}
 	if diff := cmp.Diff(want, visitDays(many, first, first.AddDate(0, 0, 1))); diff != "" {
 		t.Error(diff)

@@ -15,14 +15,17 @@ const (
 	logJSON = "json"
 )
 
-// newLogger returns a logger that writes lines of this level and above. The names of format and level were checked.
-func newLogger(w io.Writer, format, level string) *slog.Logger {
+// logOptions say how the log is written.
+type logOptions struct{ format, level string }
+
+// newLogger returns a logger that writes lines of the level and above. The names of format and level were checked.
+func newLogger(w io.Writer, o logOptions) *slog.Logger {
 	var options slog.HandlerOptions
 	var least slog.Level
-	if err := least.UnmarshalText([]byte(level)); err == nil {
+	if err := least.UnmarshalText([]byte(o.level)); err == nil {
 		options.Level = least
 	}
-	if format == logText || format == logAuto && isTerminal(w) {
+	if o.format == logText || o.format == logAuto && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, &options))
 	}
 	return slog.New(slog.NewJSONHandler(w, &options))

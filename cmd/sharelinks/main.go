@@ -1,4 +1,5 @@
-// Command sharelinks runs the share-link service and looks after its organizations, API keys and personas.
+// Command sharelinks runs the share-link service, manages its organizations, API keys and personas, and manages share links
+// on any server.
 package main
 
 import (
@@ -11,7 +12,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks; from then on a signal does what it does by default, so a second one kills at once.
+	// After the first signal the default behavior is back, so a second one kills at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
 }
@@ -30,7 +31,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root := p.root()
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
-		return p.refuse(err)
+		return p.report(err)
 	}
 	return 0
 }

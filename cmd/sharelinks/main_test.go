@@ -126,7 +126,7 @@ func TestLogger(t *testing.T) {
 		{logJSON, "warn", ""},
 	} {
 		var b bytes.Buffer
-		logger := newLogger(&b, test.format, test.level)
+		logger := newLogger(&b, logOptions{test.format, test.level})
 		if logger.Enabled(t.Context(), slog.LevelInfo) {
 			if err := logger.Handler().Handle(t.Context(), slog.NewRecord(at, slog.LevelInfo, "hello", 0)); err != nil {
 				t.Error(err)

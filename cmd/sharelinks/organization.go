@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
@@ -39,8 +40,8 @@ func (p *program) organizationCreate() *cobra.Command {
 		Args:              arguments("NAME"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.on(cmd, &db, func(accounts *sharelink.Accounts) error {
-				o, err := accounts.CreateOrganization(cmd.Context(), args[0], watermark)
+			return p.on(cmd, &db, func(s *service.Service) error {
+				o, err := s.CreateOrganization(cmd.Context(), args[0], watermark)
 				if err != nil {
 					return hints(err, sharelink.Conflict, organizationHint)
 				}
@@ -63,15 +64,15 @@ func (p *program) organizationList() *cobra.Command {
 		Args:              arguments(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.on(cmd, &db, func(accounts *sharelink.Accounts) error {
-				list, err := accounts.Store.Organizations(cmd.Context())
+			return p.on(cmd, &db, func(s *service.Service) error {
+				list, err := s.Organizations(cmd.Context())
 				if err != nil {
 					return err
 				}
 				if asJSON {
-					return p.printJSON(shown(list, organizationShown))
+					return p.printJSON(convert(list, organizationShown))
 				}
-				return p.printTable(organizationColumns, shown(list, organizationRow))
+				return p.printTable(organizationColumns, convert(list, organizationRow))
 			})
 		},
 	}
@@ -94,8 +95,8 @@ func (p *program) organizationUpdate() *cobra.Command {
 			if !cmd.Flags().Changed(watermarkFlag) {
 				return usage(fmt.Sprintf("give --%s or --%[1]s=false", watermarkFlag), "there is nothing to change")
 			}
-			return p.on(cmd, &db, func(accounts *sharelink.Accounts) error {
-				o, err := accounts.Store.SetWatermarkRemoval(cmd.Context(), args[0], watermark)
+			return p.on(cmd, &db, func(s *service.Service) error {
+				o, err := s.SetWatermarkRemoval(cmd.Context(), args[0], watermark)
 				if err != nil {
 					return hints(err, sharelink.NotFound, organizationHint)
 				}
@@ -111,7 +112,7 @@ func (p *program) organizationUpdate() *cobra.Command {
 
 // addOrganization adds the flag of commands that work within one organization.
 func addOrganization(cmd *cobra.Command, organization *string) {
-	cmd.Flags().StringVar(organization, "organization", sharelink.DefaultOrganization, "`NAME` of the organization")
+	cmd.Flags().StringVar(organization, "organization", service.DefaultOrganization, "`NAME` of the organization")
 	complete(cmd, "organization", cobra.NoFileCompletions)
 }
 

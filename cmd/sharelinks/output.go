@@ -46,7 +46,7 @@ func (p *program) printTable(columns []string, rows [][]string) error {
 	return nil
 }
 
-// instant is a time as the wire writes it, "" for none.
+// instant returns a time as the wire writes it, "" for none.
 func instant(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -54,11 +54,11 @@ func instant(t time.Time) string {
 	return t.UTC().Format(api.TimestampLayout)
 }
 
-// shown returns what convert makes of each, and an empty list rather than none: in JSON that is [], not null.
-func shown[T, S any](items []T, convert func(T) S) []S {
+// convert applies to to each item. The result is never nil: in JSON that is [], not null.
+func convert[T, S any](items []T, to func(T) S) []S {
 	out := make([]S, 0, len(items))
 	for _, item := range items {
-		out = append(out, convert(item))
+		out = append(out, to(item))
 	}
 	return out
 }

@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
@@ -34,15 +34,16 @@ func (p *program) personaAdd() *cobra.Command {
 		Args:              arguments("NAME"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			personaID, err := personaID("--id", id)
-			if id == "" && !cmd.Flags().Changed("id") {
-				personaID, err = sharelink.NewID(time.Now())
+			var given *uuid.UUID
+			if cmd.Flags().Changed("id") {
+				parsed, err := personaID("--id", id)
+				if err != nil {
+					return err
+				}
+				given = &parsed
 			}
-			if err != nil {
-				return err
-			}
-			return p.on(cmd, &db, func(accounts *sharelink.Accounts) error {
-				added, err := accounts.AddPersona(cmd.Context(), organization, personaID, args[0])
+			return p.on(cmd, &db, func(s *service.Service) error {
+				added, err := s.AddPersona(cmd.Context(), organization, given, args[0])
 				if err != nil {
 					err = hints(err, sharelink.NotFound, organizationHint)
 					return hints(err, sharelink.Conflict, "sharelinks persona list shows those there are")
@@ -71,15 +72,15 @@ func (p *program) personaList() *cobra.Command {
 		Args:              arguments(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.on(cmd, &db, func(accounts *sharelink.Accounts) error {
-				list, err := accounts.Personas(cmd.Context(), organization)
+			return p.on(cmd, &db, func(s *service.Service) error {
+				list, err := s.Personas(cmd.Context(), organization)
 				if err != nil {
 					return hints(err, sharelink.NotFound, organizationHint)
 				}
 				if asJSON {
-					return p.printJSON(shown(list, personaShown))
+					return p.printJSON(convert(list, personaShown))
 				}
-				return p.printTable(personaColumns, shown(list, personaRow))
+				return p.printTable(personaColumns, convert(list, personaRow))
 			})
 		},
 	}
@@ -105,8 +106,8 @@ working, and it says how many they are.`,
 			if err != nil {
 				return err
 			}
-			return p.on(cmd, &db, func(accounts *sharelink.Accounts) error {
-				links, err := accounts.RemovePersona(cmd.Context(), organization, id)
+			return p.on(cmd, &db, func(s *service.Service) error {
+				links, err := s.RemovePersona(cmd.Context(), organization, id)
 				if err != nil {
 					return hints(err, sharelink.NotFound, "sharelinks persona list shows those there are; --organization says whose")
 				}

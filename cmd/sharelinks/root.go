@@ -151,7 +151,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok && e.GetFlag().Value.Type() == "bool" {
 		return usage(hint, "--%s: %w", e.GetFlag().Name, notBool(e.GetValue()))
 	}
-	return &refusal{err: err, hint: hint, usage: true}
+	return &failure{err: err, hint: hint, usage: true}
 }
 
 func notBool(text string) error { return fmt.Errorf("must be true or false, not %q", text) }

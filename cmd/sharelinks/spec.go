@@ -22,7 +22,7 @@ service gives it at /openapi.yaml.`,
 		Args:              arguments(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
-			text := sharelinks.Spec
+			text := sharelinks.Spec()
 			if asJSON {
 				var err error
 				if text, err = specJSON(); err != nil {
@@ -41,7 +41,7 @@ service gives it at /openapi.yaml.`,
 
 // specJSON is what the service gives at /openapi.json, indented.
 func specJSON() ([]byte, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(sharelinks.Spec)
+	doc, err := openapi3.NewLoader().LoadFromData(sharelinks.Spec())
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package contracttest
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,10 +22,11 @@ import (
 	sharelinks "github.com/sharelinks-dev/sharelinks"
 )
 
-// Checker checks exchanges and remembers which (operation, status) pairs of the contract it has seen.
+// Checker checks exchanges and keeps which parts of the contract it has seen: each status of each operation, each parameter
+// in a request that succeeded, and each value of each enumeration.
 type Checker struct {
 	router   routers.Router
-	declared map[string]bool
+	declared map[string]bool // such as "createShareLink 201", "listShareLinks ?page" and "ShareLinkType LINK"
 
 	mu   sync.Mutex
 	seen map[string]bool
@@ -32,7 +34,7 @@ type Checker struct {
 
 // New returns a checker that has seen nothing. It panics when the contract cannot be loaded.
 func New() *Checker {
-	doc, err := openapi3.NewLoader().LoadFromData(sharelinks.Spec)
+	doc, err := openapi3.NewLoader().LoadFromData(sharelinks.Spec())
 	if err != nil {
 		panic(err)
 	}
@@ -47,9 +49,77 @@ func New() *Checker {
 			for status := range op.Responses.Map() {
 				c.declared[op.OperationID+" "+status] = true
 			}
+			for _, p := range slices.Concat(path.Parameters, op.Parameters) {
+				c.declared[op.OperationID+" ?"+p.Value.Name] = true
+			}
 		}
 	}
+	for name, schema := range doc.Components.Schemas {
+		declareEnums(c.declared, name, schema)
+	}
 	return c
+}
+
+// declareEnums adds every value of every enumeration in a schema. One behind a $ref is added where it is defined.
+func declareEnums(declared map[string]bool, name string, ref *openapi3.SchemaRef) {
+	for _, v := range ref.Value.Enum {
+		declared[fmt.Sprintf("%s %v", name, v)] = true
+	}
+	for property, p := range ref.Value.Properties {
+		if p.Ref == "" {
+			declareEnums(declared, name+"."+property, p)
+		}
+	}
+}
+
+// seeEnums keeps the values of enumerations in a value.
+func (c *Checker) seeEnums(name string, ref *openapi3.SchemaRef, value any) {
+	if ref.Ref != "" {
+		name = ref.Ref[strings.LastIndexByte(ref.Ref, '/')+1:]
+	}
+	if len(ref.Value.Enum) > 0 {
+		c.seen[fmt.Sprintf("%s %v", name, value)] = true
+	}
+	for _, part := range ref.Value.AllOf {
+		c.seeEnums(name, part, value)
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		for property, v := range value {
+			if p := ref.Value.Properties[property]; p != nil {
+				c.seeEnums(name+"."+property, p, v)
+			}
+		}
+	case []any:
+		for _, item := range value {
+			c.seeEnums(name, ref.Value.Items, item)
+		}
+	}
+}
+
+// see keeps what an exchange has shown.
+func (c *Checker) see(route *routers.Route, r *http.Request, sent []byte, resp *http.Response, got []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[fmt.Sprintf("%s %d", route.Operation.OperationID, resp.StatusCode)] = true
+	decode := func(body []byte, content openapi3.Content, media string) {
+		var value any
+		if m := content.Get(media); m != nil && json.Unmarshal(body, &value) == nil {
+			c.seeEnums("", m.Schema, value)
+		}
+	}
+	decode(got, route.Operation.Responses.Status(resp.StatusCode).Value.Content, resp.Header.Get("Content-Type"))
+	if resp.StatusCode >= 300 {
+		return
+	}
+	if body := route.Operation.RequestBody; body != nil {
+		decode(sent, body.Value.Content, "application/json")
+	}
+	for _, p := range slices.Concat(route.PathItem.Parameters, route.Operation.Parameters) {
+		if p.Value.In == openapi3.ParameterInPath || r.URL.Query().Has(p.Value.Name) || r.Header.Get(p.Value.Name) != "" {
+			c.seen[route.Operation.OperationID+" ?"+p.Value.Name] = true
+		}
+	}
 }
 
 // Transport returns a round tripper that checks every exchange with an operation of the contract and reports what is
@@ -121,19 +191,17 @@ func (c *Checker) check(r *http.Request, sent []byte, resp *http.Response, got [
 	if bytes.Contains(got, []byte("null")) && nullList.Match(got) {
 		return fmt.Errorf("a list came as null")
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.seen[fmt.Sprintf("%s %d", route.Operation.OperationID, resp.StatusCode)] = true
+	c.see(route, r, sent, resp, got)
 	return nil
 }
 
 // nullList finds the slip that Go makes easy: a nil slice on the wire.
 var nullList = regexp.MustCompile(`"(data|allowedOrigins|errors)":\s*null`)
 
-// Declared is how many (operation, status) pairs the contract has.
+// Declared returns how many statuses, parameters and values of enumerations the contract has.
 func (c *Checker) Declared() int { return len(c.declared) }
 
-// Unseen lists the declared pairs that no exchange has shown, as "createShareLink 201".
+// Unseen lists those that no exchange has shown, such as "createShareLink 201".
 func (c *Checker) Unseen() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

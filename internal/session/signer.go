@@ -1,4 +1,4 @@
-// Package session makes sessions: the service's own, signed by it, or those of Anam.
+// Package session signs sessions that any backend can check.
 package session
 
 import (
@@ -13,22 +13,23 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// Lifetime is how long a session is good for. Anam's are as long.
+// Lifetime is how long a session is valid. Anam's are as long.
 const Lifetime = time.Hour
 
-// Signer makes sessions that are signed tokens (JWT, EdDSA): whoever has the public key can check a visitor without asking.
+// Signer makes sessions that are signed tokens (JWT, EdDSA): a backend with the public key can check a visitor on its own.
 type Signer struct {
 	key    ed25519.PrivateKey
 	kid    string
 	issuer func() string
 }
 
-var _ sharelink.Sessions = (*Signer)(nil)
+var _ service.Sessions = (*Signer)(nil)
 
-// claims are what a session says: iss the service, sub the persona, jti the visit, and these. Personas' ids are unique
+// claims are the content of a session: iss the service, sub the persona, jti the visit, and these. Personas' ids are unique
 // only within an organization.
 type claims struct {
 	jwt.RegisteredClaims
@@ -36,17 +37,23 @@ type claims struct {
 	OrganizationID string `json:"organizationId"`
 }
 
-// NewSigner returns a signer with the key of the store, made now if the store has none. issuer is the service's public URL.
-func NewSigner(ctx context.Context, store sharelink.SigningKeyStore, now time.Time, issuer func() string) (*Signer, error) {
+// keyStore keeps the signing key.
+type keyStore interface {
+	SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error)
+}
+
+// NewSigner returns a signer with the key of the store, made now if the store has none. issuer returns the service's public
+// URL.
+func NewSigner(ctx context.Context, store keyStore, now time.Time, issuer func() string) (*Signer, error) {
 	first := sharelink.SigningKey{CreatedAt: now}
 	if _, err := rand.Read(first.Seed[:]); err != nil {
 		return nil, fmt.Errorf("read random bits: %w", err)
 	}
-	kept, err := store.SigningKey(ctx, first)
+	key, err := store.SigningKey(ctx, first)
 	if err != nil {
 		return nil, fmt.Errorf("read the signing key: %w", err)
 	}
-	s := &Signer{key: ed25519.NewKeyFromSeed(kept.Seed[:]), issuer: issuer}
+	s := &Signer{key: ed25519.NewKeyFromSeed(key.Seed[:]), issuer: issuer}
 	s.kid = s.thumbprint()
 	return s, nil
 }
@@ -79,13 +86,13 @@ func (s *Signer) x() string {
 	return base64.RawURLEncoding.EncodeToString(s.key.Public().(ed25519.PublicKey))
 }
 
-// thumbprint names the key by what it is (RFC 7638, of the members that RFC 8037 requires).
+// thumbprint returns the key id (RFC 7638, of the members that RFC 8037 requires).
 func (s *Signer) thumbprint() string {
 	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + s.x() + `"}`))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// KeySet is the public half of the key as a JSON Web Key Set (RFC 7517, RFC 8037).
+// KeySet returns the public half of the key as a JSON Web Key Set (RFC 7517, RFC 8037).
 func (s *Signer) KeySet() []byte {
 	type key struct {
 		KeyType   string `json:"kty"`

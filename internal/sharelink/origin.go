@@ -1,9 +1,7 @@
 package sharelink
 
 import (
-	"errors"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -12,12 +10,13 @@ import (
 )
 
 // OriginError says why a text is not an origin that a link can allow.
-type OriginError struct {
-	Detail string
-	Hint   string // what was probably meant, or ""
-}
+type OriginError struct{ detail, hint string }
 
-func (e *OriginError) Error() string { return e.Detail }
+// Error returns what is wrong and what would be right.
+func (e *OriginError) Error() string { return e.detail }
+
+// Hint returns what was probably meant, or "".
+func (e *OriginError) Hint() string { return e.hint }
 
 const originShape = "an origin is scheme://host[:port] with http or https"
 
@@ -27,21 +26,21 @@ var hostNames = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.Str
 
 // ParseOrigin returns the canonical form of an origin (RFC 6454) as a browser would send it: lower case, the scheme's
 // default port dropped, international names as punycode, IP addresses in their shortest form. The error is an *OriginError.
-func ParseOrigin(s string) (string, error) {
+func ParseOrigin(s string) (string, *OriginError) {
 	switch s {
 	case "*", "null":
-		return "", &OriginError{Detail: `"` + s + `" is not an origin; ` + originShape, Hint: "set allowAllOrigins to allow every origin"}
+		return "", &OriginError{detail: `"` + s + `" is not an origin; ` + originShape, hint: "set allowAllOrigins to allow every origin"}
 	}
 	if strings.Contains(s, "*") {
-		return "", &OriginError{Detail: "an origin has no wildcard; list each host", Hint: "set allowAllOrigins to allow every origin"}
+		return "", &OriginError{detail: "an origin has no wildcard; list each host", hint: "set allowAllOrigins to allow every origin"}
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
 	scheme = strings.ToLower(scheme)
 	if !ok || scheme != "http" && scheme != "https" {
-		e := &OriginError{Detail: originShape}
+		e := &OriginError{detail: originShape}
 		if !ok && !strings.ContainsAny(s, ":/?#@ ") {
 			if host, err := canonicalHost(s); err == nil {
-				e.Hint = "did you mean https://" + host + "?"
+				e.hint = "did you mean https://" + host + "?"
 			}
 		}
 		return "", e
@@ -51,7 +50,7 @@ func ParseOrigin(s string) (string, error) {
 		authority = rest[:i]
 	}
 	if strings.Contains(authority, "@") {
-		return "", &OriginError{Detail: "an origin has no user or password; " + originShape}
+		return "", &OriginError{detail: "an origin has no user or password; " + originShape}
 	}
 	host, port, err := splitPort(authority)
 	if err != nil {
@@ -65,36 +64,36 @@ func ParseOrigin(s string) (string, error) {
 		origin += ":" + strconv.Itoa(port)
 	}
 	if len(authority) != len(rest) {
-		return "", &OriginError{Detail: "an origin has no path, query or fragment; " + originShape, Hint: "did you mean " + origin + "?"}
+		return "", &OriginError{detail: "an origin has no path, query or fragment; " + originShape, hint: "did you mean " + origin + "?"}
 	}
 	return origin, nil
 }
 
 // splitPort splits host[:port]; the port is 0 when there is none.
-func splitPort(authority string) (host string, port int, err error) {
+func splitPort(authority string) (host string, port int, err *OriginError) {
 	host = authority
 	i := strings.LastIndexByte(authority, ':')
 	if i < 0 || strings.HasSuffix(authority, "]") {
 		return host, 0, nil
 	}
 	host, digits := authority[:i], authority[i+1:]
-	n, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil || n == 0 || strings.Trim(digits, "0123456789") != "" {
-		return "", 0, &OriginError{Detail: "an origin's port is a number from 1 to 65535"}
+	n, parseErr := strconv.ParseUint(digits, 10, 16)
+	if parseErr != nil || n == 0 || strings.Trim(digits, "0123456789") != "" {
+		return "", 0, &OriginError{detail: "an origin's port is a number from 1 to 65535"}
 	}
 	return host, int(n), nil
 }
 
-func canonicalHost(host string) (string, error) {
+func canonicalHost(host string) (string, *OriginError) {
 	if inner, ok := strings.CutPrefix(host, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
 		addr, err := netip.ParseAddr(inner)
 		if !ok || err != nil || !addr.Is6() || addr.Zone() != "" {
-			return "", &OriginError{Detail: "an origin's host in brackets is an IPv6 address, as [::1]"}
+			return "", &OriginError{detail: "an origin's host in brackets is an IPv6 address, such as [::1]"}
 		}
 		return "[" + ipv6Text(addr) + "]", nil
 	}
-	// A percent sign in a host is decoded by browsers before anything else. Nobody needs it and everybody can be fooled by it.
+	// Browsers decode a percent sign in a host before anything else. It is not needed, and can mislead.
 	if strings.Contains(host, "%") || !utf8.ValidString(host) {
 		return "", badHost
 	}
@@ -106,13 +105,13 @@ func canonicalHost(host string) (string, error) {
 		// Browsers read such a host as an IPv4 address in one of its many spellings: take the plain one only.
 		addr, err := netip.ParseAddr(ascii)
 		if err != nil || !addr.Is4() {
-			return "", &OriginError{Detail: "an origin's host that ends in a number is an IPv4 address, as 127.0.0.1"}
+			return "", &OriginError{detail: "an origin's host that ends in a number is an IPv4 address, such as 127.0.0.1"}
 		}
 	}
 	return ascii, nil
 }
 
-var badHost = &OriginError{Detail: "an origin's host is a name such as www.example.com, without a trailing dot, or an IP address"}
+var badHost = &OriginError{detail: "an origin's host is a name such as www.example.com, without a trailing dot, or an IP address"}
 
 // asciiHost tells whether every label of host has 1 to 63 letters, digits, hyphens or underscores, and all of it at most 253.
 func asciiHost(host string) bool {
@@ -139,24 +138,4 @@ func ipv6Text(addr netip.Addr) string {
 	b := addr.As16()
 	hex := func(hi, lo byte) string { return strconv.FormatUint(uint64(hi)<<8|uint64(lo), 16) }
 	return "::ffff:" + hex(b[12], b[13]) + ":" + hex(b[14], b[15])
-}
-
-func originFault(i int, err error) Fault {
-	f := Fault{Pointer: "/allowedOrigins/" + strconv.Itoa(i), Detail: err.Error()}
-	var e *OriginError
-	if errors.As(err, &e) {
-		f.Hint = e.Hint
-	}
-	return f
-}
-
-// AllowsOrigin tells whether a call with this Origin header may open the link, on a server whose own origin is own. A call
-// without the header, "", comes from no browser: a native client is allowed. So is the server's own origin, where its
-// pages are. A context without an origin, "null", has a place in no list, and passes only where all do.
-func (l Link) AllowsOrigin(header, own string) bool {
-	if header == "" || l.AllowAllOrigins {
-		return true
-	}
-	origin, err := ParseOrigin(header)
-	return err == nil && (origin == own || slices.Contains(l.AllowedOrigins, origin))
 }

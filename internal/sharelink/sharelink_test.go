@@ -1,14 +1,13 @@
 package sharelink
 
 import (
-	"context"
 	"errors"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 )
 
@@ -83,128 +82,48 @@ func TestTokensAndKeys(t *testing.T) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ total, perPage, last int }{{0, 20, 0}, {1, 20, 1}, {20, 20, 1}, {21, 20, 2}, {100, 1, 100}} {
-		if got := LastPage(c.total, c.perPage); got != c.last {
+		if got := (Paging{PerPage: c.perPage}).LastPage(c.total); got != c.last {
 			t.Errorf("%d by %d: last page %d, want %d", c.total, c.perPage, got, c.last)
 		}
 	}
-	if got := (Filter{Page: 2147483647, PerPage: 100}).Offset(); got != 214748364600 {
+	if got := (Paging{Page: 2147483647, PerPage: 100}).Offset(); got != 214748364600 {
 		t.Errorf("offset %d", got)
 	}
 }
 
-// remembering is a store that keeps what it is asked to create, and whose other methods nobody calls.
-type remembering struct {
-	Store
-	created Link
-	key     *Idempotency
-}
-
-func (r *remembering) CreateLink(_ context.Context, l Link, key *Idempotency) (Link, error) {
-	r.created, r.key = l, key
-	return l, nil
-}
-
-func (r *remembering) Replay(context.Context, uuid.UUID, Idempotency) (Link, error) {
-	return Link{}, &Error{Code: NotFound}
-}
-
-type onePersona struct{}
-
-func (onePersona) Persona(_ context.Context, organization, id uuid.UUID) (Persona, error) {
-	if id != uuid.Nil {
-		return Persona{}, fault(NotFound, "/personaId", "no")
-	}
-	return Persona{ID: id, OrganizationID: organization, Name: "Cara"}, nil
-}
-
-func TestCreateMakesALinkOfTheDraft(t *testing.T) {
+// A field of a change that Apply forgets changes nothing.
+func TestEveryFieldOfAChangeIsApplied(t *testing.T) {
 	t.Parallel()
-	store := &remembering{}
-	id := uuid.MustParse("019daa55-2500-73e6-bede-75f926d0d51e")
-	s := &Service{
-		Store: store, Personas: onePersona{},
-		Now:      func() time.Time { return day.Add(1234567 * time.Nanosecond).In(time.FixedZone("", 3600)) },
-		NewID:    func(at time.Time) (uuid.UUID, error) { return id, nil },
-		NewToken: func() (string, error) { return "sh_2kL9pQxYzR4vN8mBwHfJc", nil },
-	}
-	org := Organization{ID: uuid.MustParse("22222222-2222-2222-2222-222222222222")}
-	now := day.Add(time.Millisecond) // UTC, at the precision of the wire
-
-	d := NewDraft(uuid.Nil)
-	d.AllowedOrigins = []string{"https://B.example", "https://a.example", "https://b.example:443"}
-	if _, err := s.Create(t.Context(), org, d, ""); err != nil {
-		t.Fatal(err)
-	}
-	want := Link{
-		ID: id, Token: "sh_2kL9pQxYzR4vN8mBwHfJc", Type: "LINK", ExpiresAt: now.Add(168 * time.Hour), UsageLimit: 10,
-		AllowedOrigins: []string{"https://b.example", "https://a.example"}, Enabled: true, CreatedAt: now,
-		PersonaName: "Cara", OrganizationID: org.ID,
-	}
-	if diff := cmp.Diff(want, store.created); diff != "" || store.key != nil {
-		t.Error(diff, store.key)
-	}
-
-	d.ExpiresIn, d.UsageLimit = 0, 0
-	if _, err := s.Create(t.Context(), org, d, "key"); err != nil {
-		t.Fatal(err)
-	}
-	if !store.created.ExpiresAt.IsZero() || store.created.UsageLimit != 0 {
-		t.Errorf("%+v", store.created)
-	}
-	if k := store.key; k == nil || k.Key != "key" || !k.CreatedAt.Equal(now) || !k.ValidFrom.Equal(now.Add(-24*time.Hour)) {
-		t.Errorf("%+v", k)
-	}
-	first := store.key.Request
-	d.AllowedOrigins = []string{"https://b.example", "https://a.example"}
-	if _, err := s.Create(t.Context(), org, d, "key"); err != nil || store.key.Request != first {
-		t.Errorf("another spelling is another request: %v", err)
-	}
-	d.IsPrimary = true
-	if _, err := s.Create(t.Context(), org, d, "key"); err != nil || store.key.Request == first {
-		t.Errorf("another request has the same fingerprint: %v", err)
-	}
-}
-
-func TestCreateRefuses(t *testing.T) {
-	t.Parallel()
-	s := NewService(&remembering{}, onePersona{})
-	for name, c := range map[string]struct {
-		change  func(*Draft)
-		code    Code
-		pointer string
-	}{
-		"persona":   {func(d *Draft) { d.PersonaID[0] = 1 }, NotFound, "/personaId"},
-		"watermark": {func(d *Draft) { d.RemoveWatermark = true }, Forbidden, "/removeWatermark"},
-		"origin":    {func(d *Draft) { d.AllowedOrigins = []string{"https://ok.example", "*"} }, Invalid, "/allowedOrigins/1"},
-	} {
-		d := NewDraft(uuid.Nil)
-		c.change(&d)
-		_, err := s.Create(t.Context(), Organization{}, d, "")
-		var e *Error
-		if !errors.As(err, &e) || e.Code != c.code || len(e.Faults) != 1 || e.Faults[0].Pointer != c.pointer {
-			t.Errorf("%s: %+v", name, err)
+	fields := reflect.TypeFor[Change]()
+	for i := range fields.NumField() {
+		var c Change
+		field := reflect.ValueOf(&c).Elem().Field(i)
+		field.Set(reflect.New(field.Type().Elem()))
+		switch v := field.Elem(); v.Kind() {
+		case reflect.Bool:
+			v.SetBool(true)
+		case reflect.String:
+			v.SetString("text")
+		case reflect.Slice:
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		default:
+			v.SetInt(1)
 		}
-	}
-	d := NewDraft(uuid.Nil)
-	d.RemoveWatermark = true
-	if _, err := s.Create(t.Context(), Organization{WatermarkRemoval: true}, d, ""); err != nil {
-		t.Error(err)
-	}
-	s.NewToken = func() (string, error) { return "", errors.New("no randomness") }
-	if _, err := s.Create(t.Context(), Organization{}, NewDraft(uuid.Nil), ""); err == nil || CodeOf(err) != "" {
-		t.Errorf("without randomness: %v", err)
+		if got := c.Apply(Terms{}, day); reflect.DeepEqual(got, Terms{}) {
+			t.Errorf("Change.%s is not applied: see Apply in link.go", fields.Field(i).Name)
+		}
 	}
 }
 
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{" Cara ": "Cara", "Ærø": "Ærø", strings.Repeat("é", 100): strings.Repeat("é", 100)} {
-		if got, err := cleanName(in); err != nil || got != want {
+		if got, err := CleanName("name", in); err != nil || got != want {
 			t.Errorf("%q: %q, %v", in, got, err)
 		}
 	}
 	for _, in := range []string{"", "  ", "a\nb", "a\x00b", "\xff", strings.Repeat("é", 101)} {
-		if got, err := cleanName(in); CodeOf(err) != Invalid {
+		if got, err := CleanName("name", in); CodeOf(err) != Invalid {
 			t.Errorf("%q was accepted as %q: %v", in, got, err)
 		}
 	}
@@ -217,10 +136,10 @@ func TestErrorsSayTheirCauseOnlyInTheLog(t *testing.T) {
 	if !errors.Is(e, cause) || e.Error() != "the store is not available: dial failed" || CodeOf(e) != Unavailable || CodeOf(cause) != "" {
 		t.Error(e)
 	}
-	if got := fault(NotFound, "/x", "gone").Error(); got != "gone" {
+	if got := FieldError(NotFound, "/x", "gone").Error(); got != "gone" {
 		t.Error(got)
 	}
-	many := &Error{Detail: "bad", Faults: []Fault{{Pointer: "/a", Detail: "is wrong", Hint: "try b"}}}
+	many := &Error{Detail: "bad", Violations: []Violation{{Pointer: "/a", Detail: "is wrong", Hint: "try b"}}}
 	if got := many.Error(); got != "bad; /a: is wrong (try b)" {
 		t.Error(got)
 	}

@@ -23,7 +23,7 @@ const (
 	visibleLength = len(secretPrefix) + 8 // of an API key, what may be shown to recognise it: 8 letters, 47 bits
 )
 
-// NewToken returns a new share link token from crypto/rand, as sh_2kL9pQxYzR4vN8mBwHfJc.
+// NewToken returns a new share link token from crypto/rand, such as sh_2kL9pQxYzR4vN8mBwHfJc.
 func NewToken() (string, error) {
 	s, err := gonanoid.Generate(alphabet, tokenLetters)
 	return tokenPrefix + s, err

@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/api"
 )
 
-// Visit is what became of one try to open a link. It holds no more of the visitor than it takes to see where openings come
-// from and what stands in their way.
+// Visit is one recorded attempt to open a link. It holds no more of the visitor than it takes to see where opens come from
+// and why they fail.
 type Visit struct {
 	ID             uuid.UUID // UUIDv7 of At: ids sort as the visits happened
 	LinkID         uuid.UUID
@@ -21,32 +23,54 @@ type Visit struct {
 	Address        string // see CoarseAddress
 }
 
-// Outcome is what became of a try to open a link. The values are the contract's.
-type Outcome string
-
-// The outcomes. A use is spent by those of Opened and UpstreamTimeout, and by no other.
-const (
-	Opened          Outcome = "OPENED"           // also while the session is being made: a crash then costs the use
-	RefusedDisabled Outcome = "DISABLED"         // the link was disabled
-	RefusedExpired  Outcome = "EXPIRED"          // the link had expired
-	RefusedUsedUp   Outcome = "EXHAUSTED"        // the link was used up
-	RefusedOrigin   Outcome = "ORIGIN_REFUSED"   // the site may not embed the link
-	UpstreamRefused Outcome = "UPSTREAM_REFUSED" // no session was made; the use was given back
-	UpstreamTimeout Outcome = "UPSTREAM_TIMEOUT" // nobody knows whether a session was made; the use stays spent
-)
-
-// OutcomeOf is what becomes of a try to open a link of this status.
-func OutcomeOf(s Status) Outcome {
-	if s == Active {
-		return Opened
-	}
-	return Outcome(s)
+// Visitor is what is known of the caller who opens a link.
+type Visitor struct {
+	Origin    string     // the Origin header, "" when there was none
+	OwnOrigin string     // the server's own origin
+	UserAgent string     // the User-Agent header
+	Address   netip.Addr // may be invalid, for unknown
 }
 
-// VisitPage is one page of visits, newest first, and how many there are on all pages.
-type VisitPage struct {
-	Visits []Visit
-	Total  int
+// NewVisit returns the visit of a visitor to the link. It is Opened until its outcome is changed.
+func NewVisit(id uuid.UUID, link Link, visitor Visitor, at time.Time) Visit {
+	return Visit{
+		ID: id, LinkID: link.ID, OrganizationID: link.OrganizationID, At: at, Outcome: Opened,
+		Origin:  visitOrigin(visitor.Origin),
+		Client:  ClientFamily(visitor.UserAgent),
+		Address: CoarseAddress(visitor.Address),
+	}
+}
+
+// Outcome is what became of an attempt to open a link. Opened and UpstreamTimeout spend a use, the others do not.
+type Outcome = api.VisitOutcome
+
+// The outcomes beside those that are a status of the link.
+const (
+	Opened          = api.VisitOutcomeOpened          // also while the session is being made: a crash then costs the use
+	OriginRefused   = api.VisitOutcomeOriginRefused   // the site may not embed the link
+	UpstreamRefused = api.VisitOutcomeUpstreamRefused // no session was made; the use was given back
+	UpstreamTimeout = api.VisitOutcomeUpstreamTimeout // it is not known whether a session was made; the use stays spent
+)
+
+// OutcomeOf returns the outcome of an attempt to open a link of this status.
+func OutcomeOf(s Status) Outcome {
+	switch s {
+	case Active:
+		return Opened
+	case Disabled:
+		return api.VisitOutcomeDisabled
+	case Expired:
+		return api.VisitOutcomeExpired
+	case Exhausted:
+		return api.VisitOutcomeExhausted
+	}
+	panic("no outcome for the status " + s)
+}
+
+// Session is the right to talk to a persona for a while.
+type Session struct {
+	Token     string // the credential
+	ExpiresAt time.Time
 }
 
 // clientFamilies are the marks by which a user agent is known, in the order in which to look: a browser names those that
@@ -71,7 +95,7 @@ var clientFamilies = []struct{ mark, family string }{
 	{"safari/", "Safari"},
 }
 
-// ClientFamily returns the family of browsers that a User-Agent header speaks of, as "Firefox": "bot" for those that say
+// ClientFamily returns the family of browsers that a User-Agent header speaks of, such as "Firefox": "bot" for those that say
 // that they are none, "other" for any other, "" for no header. It is for statistics; nothing may depend on it.
 func ClientFamily(userAgent string) string {
 	if userAgent == "" {

@@ -51,8 +51,8 @@ func newLink(org uuid.UUID) sharelink.Link {
 	id, _ := sharelink.NewID(now)
 	token, _ := sharelink.NewToken()
 	return sharelink.Link{
-		ID: id, Token: token, Type: "LINK", ExpiresAt: now.Add(168 * time.Hour), UsageLimit: 10, AllowedOrigins: []string{}, Enabled: true,
-		CreatedAt: now, PersonaID: uuid.Max, PersonaName: "Cara", OrganizationID: org,
+		ID: id, Token: token, CreatedAt: now, Terms: sharelink.DefaultTerms(now),
+		PersonaID: uuid.Max, PersonaName: "Cara", OrganizationID: org,
 	}
 }
 
@@ -102,7 +102,7 @@ func BenchmarkRead(b *testing.B) {
 		for operation, f := range map[string]func(i int) error{
 			"get": func(i int) error { _, err := s.Link(ctx, org, ids[i%len(ids)]); return err },
 			"list page 1 of 10k": func(int) error {
-				_, err := s.Links(ctx, org, sharelink.NewFilter())
+				_, err := s.Links(ctx, org, sharelink.Filter{Paging: sharelink.DefaultPaging()})
 				return err
 			},
 			"key": func(int) error { _, err := s.OrganizationOfKey(ctx, sharelink.Hash{1}); return err },

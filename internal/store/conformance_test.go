@@ -5,18 +5,20 @@ import (
 	"testing"
 
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
 	"github.com/sharelinks-dev/sharelinks/internal/storetest"
 )
 
-// databases are the places that a store can be opened at, each empty at first.
-var databases = map[string]func(t testing.TB) string{
-	"SQLite":     func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "links.db") },
-	"PostgreSQL": pgtest.NewDatabase,
+// databases are the places that a store can be opened at, each empty at first. What is tested is logic: only the tests of
+// durability wait for a disk.
+var databases = map[string]func(t storetest.T) string{
+	"SQLite":     func(t storetest.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "links.db") },
+	"PostgreSQL": func(t storetest.T) string { return pgtest.NewDatabase(t.(testing.TB)) },
 }
 
 // open opens a store and closes it when the test ends.
-func open(t testing.TB, url string, o store.Options) *store.Store {
+func open(t storetest.T, url string, o store.Options) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), url, o)
 	if err != nil {
@@ -35,9 +37,9 @@ func TestConformance(t *testing.T) {
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storetest.Run(t, func(t *testing.T) storetest.Backend {
+			storetest.Run(t, func(t storetest.T) storetest.Backend {
 				url := database(t)
-				again := func(t *testing.T) storetest.Store { return open(t, url, store.Options{}) }
+				again := func(t storetest.T) sharelink.Store { return open(t, url, store.Options{Volatile: true}) }
 				return storetest.Backend{Store: again(t), Open: again}
 			})
 		})
@@ -50,10 +52,10 @@ func TestTwoServers(t *testing.T) {
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storetest.Run(t, func(t *testing.T) storetest.Backend {
+			storetest.Run(t, func(t storetest.T) storetest.Backend {
 				url := database(t)
-				again := func(t *testing.T) storetest.Store {
-					return storetest.Alternate(open(t, url, store.Options{}), open(t, url, store.Options{}))
+				again := func(t storetest.T) sharelink.Store {
+					return storetest.Alternate(open(t, url, store.Options{Volatile: true}), open(t, url, store.Options{Volatile: true}))
 				}
 				return storetest.Backend{Store: again(t), Open: again}
 			})

@@ -2,11 +2,8 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
-	"math"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,72 +13,50 @@ import (
 
 const noLink = "the organization has no share link with this id"
 
-// linkColumns are the columns that scanLink reads, in its order.
-const linkColumns = `id, token, type, expires_at, usage_limit, usage_count, allowed_origins, allow_all_origins,
-	remove_watermark, enabled, is_primary, created_at, persona_id, persona_name, organization_id`
+// The columns of share_links, and below the fields of a Link that they keep, in the same order.
+const (
+	termColumns = `type, expires_at, usage_limit, allowed_origins, allow_all_origins, remove_watermark, enabled, is_primary`
+	linkColumns = `id, token, usage_count, created_at, persona_id, persona_name, organization_id, ` + termColumns
+)
+
+// termFields returns the fields that termColumns keep, to read from and to write to.
+func termFields(t *sharelink.Terms) []any {
+	return []any{
+		&t.Type, (*instant)(&t.ExpiresAt), (*orNull)(&t.UsageLimit), (*list)(&t.AllowedOrigins),
+		&t.AllowAllOrigins, &t.RemoveWatermark, &t.Enabled, &t.IsPrimary,
+	}
+}
+
+// linkFields returns the fields that linkColumns keep.
+func linkFields(l *sharelink.Link) []any {
+	return append([]any{
+		&l.ID, &l.Token, &l.UsageCount, (*instant)(&l.CreatedAt), &l.PersonaID, &l.PersonaName, &l.OrganizationID,
+	}, termFields(&l.Terms)...)
+}
+
+var (
+	insertLink = `
+INSERT INTO share_links (` + linkColumns + `, persona_name_folded) VALUES (` + placeholders(linkColumns+`, persona_name_folded`) + `)`
+
+	selectLink = `
+SELECT ` + linkColumns + ` FROM share_links WHERE organization_id = $1 AND id = $2`
+
+	updateTerms = `
+UPDATE share_links SET (` + termColumns + `) = (` + placeholders(termColumns) + `) WHERE token = ` + next(termColumns)
+)
 
 const (
-	insertLink = `
-INSERT INTO share_links (` + linkColumns + `, persona_name_folded)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
-
 	// A key is free when it was never used, or is forgotten by now: then its row is taken over. A row whose key is still
-	// remembered is left alone, and none is affected. On PostgreSQL the second of two waits here for the first to commit.
+	// kept is left alone, and none is affected. On PostgreSQL the second of two waits here for the first to commit.
 	claimIdempotencyKey = `
 INSERT INTO idempotency_keys (organization_id, key, request, link, created_at)
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (organization_id, key) DO UPDATE
 SET request = excluded.request, link = excluded.link, created_at = excluded.created_at
 WHERE idempotency_keys.created_at < $6`
-)
 
-// CreateLink implements sharelink.Store.
-func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharelink.Idempotency) (sharelink.Link, error) {
-	link = asKept(link)
-	var created sharelink.Link
-	err := s.write(ctx, "create_link", func(ctx context.Context, tx querier) error {
-		created = link
-		if key != nil {
-			snapshot, err := encodeSnapshot(link)
-			if err != nil {
-				return err
-			}
-			claimed, err := affected(tx.ExecContext(ctx, claimIdempotencyKey, link.OrganizationID, key.Key, key.Request[:], snapshot,
-				key.CreatedAt.UnixMilli(), key.ValidFrom.UnixMilli()))
-			if err != nil {
-				return taken(err, "the idempotency key is taken")
-			}
-			if claimed == 0 {
-				created, err = replay(ctx, tx, link.OrganizationID, *key)
-				return err
-			}
-		}
-		if link.IsPrimary {
-			if err := lockOrganization(ctx, tx, link.OrganizationID); err != nil {
-				return err
-			}
-			if _, err := tx.ExecContext(ctx, demoteLinksToPersona, link.OrganizationID, link.PersonaID); err != nil {
-				return err
-			}
-		}
-		origins, err := encodeOrigins(link.AllowedOrigins)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, insertLink, link.ID, link.Token, string(link.Type), instant(link.ExpiresAt), limit(link.UsageLimit),
-			link.UsageCount, origins, link.AllowAllOrigins, link.RemoveWatermark, link.Enabled, link.IsPrimary,
-			link.CreatedAt.UnixMilli(), link.PersonaID, link.PersonaName, link.OrganizationID, sharelink.Fold(link.PersonaName))
-		return taken(err, "there is a share link with this id or token")
-	})
-	if err != nil {
-		return sharelink.Link{}, err
-	}
-	return created, nil
-}
-
-const (
-	// Whoever is about to change which link is primary waits here for whoever else is, so that no two of them can
-	// collide on the unique index or on each other's locks. It changes nothing, and so works on both databases.
+	// Writers that are about to change which link is primary wait here for each other, so that no two of them can collide
+	// on the unique index or on each other's locks. It changes nothing, and so works on both databases.
 	lockOrganizationRow = `
 UPDATE organizations SET watermark_removal = watermark_removal WHERE id = $1`
 
@@ -89,117 +64,141 @@ UPDATE organizations SET watermark_removal = watermark_removal WHERE id = $1`
 UPDATE share_links SET is_primary = FALSE
 WHERE organization_id = $1 AND persona_id = $2 AND is_primary`
 
-	demoteLinksBeside = `
-UPDATE share_links SET is_primary = FALSE
-WHERE organization_id = $1 AND is_primary AND id <> $2
-	AND persona_id = (SELECT persona_id FROM share_links WHERE organization_id = $1 AND id = $2)`
+	selectReplay = `
+SELECT request, link FROM idempotency_keys
+WHERE organization_id = $1 AND key = $2 AND created_at >= $3`
+
+	deleteIdempotencyKeys = `
+DELETE FROM idempotency_keys WHERE created_at < $1`
+
+	deleteLink = `
+DELETE FROM share_links WHERE organization_id = $1 AND id = $2
+RETURNING ` + linkColumns
 )
+
+// CreateLink implements sharelink.Store.
+func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharelink.Idempotency) (sharelink.Link, error) {
+	return change(ctx, s, "create_link", func(ctx context.Context, tx querier) (sharelink.Link, error) {
+		if key != nil {
+			claimed, err := claimKey(ctx, tx, link, *key)
+			if err != nil {
+				return link, err
+			}
+			if !claimed {
+				return replay(ctx, tx, link.OrganizationID, *key)
+			}
+		}
+		if link.IsPrimary {
+			if err := lockOrganization(ctx, tx, link.OrganizationID); err != nil {
+				return link, err
+			}
+			if _, err := tx.ExecContext(ctx, demoteLinksToPersona, link.OrganizationID, link.PersonaID); err != nil {
+				return link, err
+			}
+		}
+		return link, insert(ctx, tx, "there is a share link with this id or token", insertLink, append(linkFields(&link), sharelink.Fold(link.PersonaName))...)
+	})
+}
+
+// claimKey takes the idempotency key for the link, unless it belongs to another that is still kept.
+func claimKey(ctx context.Context, tx querier, link sharelink.Link, key sharelink.Idempotency) (bool, error) {
+	kept, err := json.Marshal(link)
+	if err != nil {
+		return false, err
+	}
+	n, err := affected(tx.ExecContext(ctx, claimIdempotencyKey, link.OrganizationID, key.Key, key.Request[:], string(kept),
+		key.CreatedAt.UnixMilli(), key.ValidFrom.UnixMilli()))
+	return n > 0, taken(err, "the idempotency key is taken")
+}
 
 func lockOrganization(ctx context.Context, tx querier, organization uuid.UUID) error {
 	_, err := tx.ExecContext(ctx, lockOrganizationRow, organization)
 	return err
 }
 
-const selectSnapshot = `
-SELECT request, link FROM idempotency_keys
-WHERE organization_id = $1 AND key = $2 AND created_at >= $3`
-
 // Replay implements sharelink.Store.
 func (s *Store) Replay(ctx context.Context, organization uuid.UUID, key sharelink.Idempotency) (sharelink.Link, error) {
-	var link sharelink.Link
-	err := s.read(ctx, "replay", func(q querier) (err error) {
-		link, err = replay(ctx, q, organization, key)
-		return err
+	return read(ctx, s, "replay", func(q querier) (sharelink.Link, error) {
+		return replay(ctx, q, organization, key)
 	})
-	return link, err
 }
 
-func replay(ctx context.Context, q querier, organization uuid.UUID, key sharelink.Idempotency) (sharelink.Link, error) {
-	if !storable(key.Key) {
-		return sharelink.Link{}, notFound(sql.ErrNoRows, "no share link was created under this idempotency key")
+func replay(ctx context.Context, q querier, organization uuid.UUID, key sharelink.Idempotency) (link sharelink.Link, err error) {
+	type row struct {
+		request []byte
+		link    string
 	}
-	var request []byte
-	var snapshot string
-	err := q.QueryRowContext(ctx, selectSnapshot, organization, key.Key, key.ValidFrom.UnixMilli()).Scan(&request, &snapshot)
+	found, err := one(ctx, q, func(r *row) []any { return []any{&r.request, &r.link} },
+		"no share link was created under this idempotency key", selectReplay, organization, key.Key, key.ValidFrom.UnixMilli())
 	if err != nil {
-		return sharelink.Link{}, notFound(err, "no share link was created under this idempotency key")
+		return link, err
 	}
-	if string(request) != string(key.Request[:]) {
-		return sharelink.Link{}, &sharelink.Error{
+	if string(found.request) != string(key.Request[:]) {
+		return link, &sharelink.Error{
 			Code:   sharelink.KeyReused,
 			Detail: "the idempotency key was used for another request; use a new key for a new request",
 		}
 	}
-	return decodeSnapshot(snapshot)
+	if err := json.Unmarshal([]byte(found.link), &link); err != nil {
+		return link, fmt.Errorf("read the link of an idempotency key: %w", err)
+	}
+	return link, nil
 }
-
-const deleteIdempotencyKeys = `
-DELETE FROM idempotency_keys WHERE created_at < $1`
 
 // ForgetKeys implements sharelink.Store.
 func (s *Store) ForgetKeys(ctx context.Context, before time.Time) (int, error) {
-	var forgotten int64
-	err := s.write(ctx, "forget_keys", func(ctx context.Context, tx querier) (err error) {
-		forgotten, err = affected(tx.ExecContext(ctx, deleteIdempotencyKeys, before.UnixMilli()))
-		return err
+	return change(ctx, s, "forget_keys", func(ctx context.Context, tx querier) (int, error) {
+		return affected(tx.ExecContext(ctx, deleteIdempotencyKeys, before.UnixMilli()))
 	})
-	if err != nil {
-		return 0, err
-	}
-	return int(forgotten), nil
 }
-
-const selectLink = `
-SELECT ` + linkColumns + ` FROM share_links WHERE organization_id = $1 AND id = $2`
 
 // Link implements sharelink.Store.
 func (s *Store) Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
-	var link sharelink.Link
-	err := s.read(ctx, "get_link", func(q querier) (err error) {
-		link, err = scanLink(q.QueryRowContext(ctx, selectLink, organization, id))
-		return notFound(err, noLink)
+	return read(ctx, s, "get_link", func(q querier) (sharelink.Link, error) {
+		return one(ctx, q, linkFields, noLink, selectLink, organization, id)
 	})
-	return link, err
+}
+
+// UpdateLink implements sharelink.Store. The row is locked from its reading to the end of the transaction, so the change is
+// applied to what the link is.
+func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sharelink.Change, now time.Time) (sharelink.Link, error) {
+	return change(ctx, s, "update_link", func(ctx context.Context, tx querier) (link sharelink.Link, err error) {
+		promote := c.IsPrimary != nil && *c.IsPrimary
+		if promote {
+			if err := lockOrganization(ctx, tx, organization); err != nil {
+				return link, err
+			}
+		}
+		if link, err = one(ctx, tx, linkFields, noLink, selectLink+s.rowLock, organization, id); err != nil {
+			return link, err
+		}
+		if promote {
+			if _, err := tx.ExecContext(ctx, demoteLinksToPersona, organization, link.PersonaID); err != nil {
+				return link, err
+			}
+		}
+		link.Terms = c.Apply(link.Terms, now)
+		_, err = tx.ExecContext(ctx, updateTerms, append(termFields(&link.Terms), link.Token)...)
+		return link, err
+	})
+}
+
+// DeleteLink implements sharelink.Store.
+func (s *Store) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
+	return change(ctx, s, "delete_link", func(ctx context.Context, tx querier) (sharelink.Link, error) {
+		return one(ctx, tx, linkFields, noLink, deleteLink, organization, id)
+	})
 }
 
 // Links implements sharelink.Store.
-func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page, error) {
-	page := sharelink.Page{Links: []sharelink.Link{}}
-	f.Page, f.PerPage = max(f.Page, 1), max(f.PerPage, 1)
-	err := s.read(ctx, "list_links", func(q querier) error {
-		if err := ctx.Err(); err != nil || !storable(f.Search) {
-			return err // no name, token or id is like it
+func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
+	return read(ctx, s, "list_links", func(q querier) (sharelink.Page[sharelink.Link], error) {
+		if !storable(f.Search) {
+			return sharelink.Page[sharelink.Link]{}, ctx.Err() // no name, token or id is like it
 		}
 		where, args := matching(organization, f)
-		for {
-			var err error
-			page.Links, err = list(ctx, q, func(r row) (sharelink.Link, error) {
-				return scanLink(r, &page.Total)
-			}, selectPage(where, len(args)), append(args, f.PerPage, offset(f))...)
-			if err != nil || len(page.Links) > 0 {
-				return err
-			}
-			// Beyond the last page there is no row to carry the total. If links came in between, look again: the page
-			// and the total are of one instant.
-			err = q.QueryRowContext(ctx, "\nSELECT COUNT(*) FROM share_links WHERE "+where, args...).Scan(&page.Total)
-			if err != nil || int64(page.Total) <= offset(f) {
-				return err
-			}
-		}
+		return page(ctx, q, linkColumns, "share_links WHERE "+where, args, f.Paging, linkFields)
 	})
-	if err != nil {
-		return sharelink.Page{}, err
-	}
-	return page, nil
-}
-
-// selectPage returns the query for one page, newest first: ids are UUIDv7, so their order is that of creation, and the
-// index that finds a link by its id is in it already. The total rides along because one statement sees one instant.
-func selectPage(where string, args int) string {
-	return `
-SELECT ` + linkColumns + `, (SELECT COUNT(*) FROM share_links WHERE ` + where + `)
-FROM share_links WHERE ` + where + `
-ORDER BY id DESC LIMIT ` + placeholder(args+1) + ` OFFSET ` + placeholder(args+2)
 }
 
 // matching returns the condition that a filter stands for.
@@ -216,7 +215,7 @@ func matching(organization uuid.UUID, f sharelink.Filter) (where string, args []
 		return where, args
 	}
 	// A text that is part of another disappears when it is replaced by nothing. LIKE would need its wildcards escaped, has
-	// a limit to its length on SQLite and an idea of its own about upper and lower case.
+	// a limit to its length on SQLite and its own rules of upper and lower case.
 	name := arg(sharelink.Fold(f.Search))
 	token := "CAST(" + arg(f.Search) + " AS TEXT)"
 	where += " AND (replace(persona_name_folded, " + name + ", '') <> persona_name_folded" +
@@ -226,106 +225,3 @@ func matching(organization uuid.UUID, f sharelink.Filter) (where string, args []
 	}
 	return where + ")", args
 }
-
-func placeholder(n int) string { return "$" + strconv.Itoa(n) }
-
-// offset is f.Offset, but for pages so far away that it would overflow.
-func offset(f sharelink.Filter) int64 {
-	if int64(f.Page-1) > math.MaxInt64/int64(f.PerPage) {
-		return math.MaxInt64
-	}
-	return f.Offset()
-}
-
-// A field that is not to change is COALESCEd with NULL; for those that can be NULL a flag says whether to change them.
-const updateLink = `
-UPDATE share_links SET
-	type = COALESCE($3, type),
-	expires_at = CASE WHEN $4 THEN CAST($5 AS BIGINT) ELSE expires_at END,
-	usage_limit = CASE WHEN $6 THEN CAST($7 AS INTEGER) ELSE usage_limit END,
-	allowed_origins = COALESCE($8, allowed_origins),
-	allow_all_origins = COALESCE($9, allow_all_origins),
-	remove_watermark = COALESCE($10, remove_watermark),
-	enabled = COALESCE($11, enabled),
-	is_primary = COALESCE($12, is_primary)
-WHERE organization_id = $1 AND id = $2
-RETURNING ` + linkColumns
-
-// UpdateLink implements sharelink.Store.
-func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sharelink.Change, now time.Time) (sharelink.Link, error) {
-	var expires, usageLimit sql.NullInt64
-	if c.ExpiresIn != nil && *c.ExpiresIn != 0 {
-		expires = instant(now.Add(*c.ExpiresIn))
-	}
-	if c.UsageLimit != nil {
-		usageLimit = limit(*c.UsageLimit)
-	}
-	var origins *string
-	if c.AllowedOrigins != nil {
-		text, err := encodeOrigins(*c.AllowedOrigins)
-		if err != nil {
-			return sharelink.Link{}, err
-		}
-		origins = &text
-	}
-	var link sharelink.Link
-	err := s.write(ctx, "update_link", func(ctx context.Context, tx querier) (err error) {
-		if c.IsPrimary != nil && *c.IsPrimary {
-			if err := lockOrganization(ctx, tx, organization); err != nil {
-				return err
-			}
-			if _, err := tx.ExecContext(ctx, demoteLinksBeside, organization, id); err != nil {
-				return err
-			}
-		}
-		link, err = scanLink(tx.QueryRowContext(ctx, updateLink, organization, id, (*string)(c.Type), c.ExpiresIn != nil, expires,
-			c.UsageLimit != nil, usageLimit, origins, c.AllowAllOrigins, c.RemoveWatermark, c.Enabled, c.IsPrimary))
-		return notFound(err, noLink)
-	})
-	if err != nil {
-		return sharelink.Link{}, err
-	}
-	return link, nil
-}
-
-const deleteLink = `
-DELETE FROM share_links WHERE organization_id = $1 AND id = $2
-RETURNING ` + linkColumns
-
-// DeleteLink implements sharelink.Store.
-func (s *Store) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
-	var link sharelink.Link
-	err := s.write(ctx, "delete_link", func(ctx context.Context, tx querier) (err error) {
-		link, err = scanLink(tx.QueryRowContext(ctx, deleteLink, organization, id))
-		return notFound(err, noLink)
-	})
-	if err != nil {
-		return sharelink.Link{}, err
-	}
-	return link, nil
-}
-
-// scanLink reads linkColumns, and what the query has after them into more.
-func scanLink(r row, more ...any) (sharelink.Link, error) {
-	var l sharelink.Link
-	var expires, usageLimit sql.NullInt64
-	var origins string
-	var created int64
-	err := r.Scan(append([]any{
-		&l.ID, &l.Token, &l.Type, &expires, &usageLimit, &l.UsageCount, &origins, &l.AllowAllOrigins,
-		&l.RemoveWatermark, &l.Enabled, &l.IsPrimary, &created, &l.PersonaID, &l.PersonaName, &l.OrganizationID,
-	}, more...)...)
-	if err != nil {
-		return sharelink.Link{}, err
-	}
-	l.ExpiresAt = fromInstant(expires)
-	l.UsageLimit = int(usageLimit.Int64)
-	l.CreatedAt = fromMilli(created)
-	if err := json.Unmarshal([]byte(origins), &l.AllowedOrigins); err != nil {
-		return sharelink.Link{}, fmt.Errorf("read the allowed origins: %w", err)
-	}
-	return l, nil
-}
-
-// limit is how a usage limit is kept: NULL for none.
-func limit(n int) sql.NullInt64 { return sql.NullInt64{Int64: int64(n), Valid: n != 0} }

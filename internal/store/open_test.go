@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,12 +17,19 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
+// engines are the places that a store can be opened at, each empty at first.
+var engines = map[string]func(t testing.TB) string{
+	"SQLite":     func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "links.db") },
+	"PostgreSQL": func(t testing.TB) string { return pgtest.NewDatabase(t) },
+}
+
 // TestOpenTogether has several servers make the tables of an empty database at the same time.
 func TestOpenTogether(t *testing.T) {
 	t.Parallel()
-	for name, url := range map[string]string{"SQLite": "sqlite:" + filepath.Join(t.TempDir(), "links.db"), "PostgreSQL": pgtest.NewDatabase(t)} {
+	for name, database := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			url := database(t)
 			var group sync.WaitGroup
 			start := make(chan struct{})
 			for range 8 {
@@ -46,18 +54,22 @@ func TestOpenTogether(t *testing.T) {
 // TestNewerVersion has a database that a newer program made.
 func TestNewerVersion(t *testing.T) {
 	t.Parallel()
-	for name, url := range map[string]string{"SQLite": "sqlite:" + filepath.Join(t.TempDir(), "links.db"), "PostgreSQL": pgtest.NewDatabase(t)} {
-		s, err := Open(t.Context(), url, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = s.write(t.Context(), "test", run("INSERT INTO goose_db_version (version_id, is_applied) SELECT 99, is_applied FROM goose_db_version WHERE version_id = 0"))
-		if err := errors.Join(err, s.Close()); err != nil {
-			t.Fatal(err)
-		}
-		if _, err = Open(t.Context(), url, Options{}); err == nil || !strings.Contains(err.Error(), "version 99") {
-			t.Errorf("open a newer database on %s: error is %v", name, err)
-		}
+	for name, database := range engines {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			s, err := Open(t.Context(), url, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.write(t.Context(), "test", run("INSERT INTO goose_db_version (version_id, is_applied) SELECT 99, is_applied FROM goose_db_version WHERE version_id = 0"))
+			if err := errors.Join(err, s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err = Open(t.Context(), url, Options{}); err == nil || !strings.Contains(err.Error(), "version 99") {
+				t.Errorf("open a newer database: error is %v", err)
+			}
+		})
 	}
 }
 
@@ -65,7 +77,7 @@ func TestNewerVersion(t *testing.T) {
 func TestMigrationIsAtomic(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "links.db")
-	db, err := sql.Open("sqlite", writerDSN(path))
+	db, err := sql.Open("sqlite", writerDSN(path, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +150,7 @@ func TestBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	other, err := sql.Open("sqlite", writerDSN(path))
+	other, err := sql.Open("sqlite", writerDSN(path, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +160,7 @@ func TestBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.writes.(*groupCommit).conn.db.ExecContext(t.Context(), "PRAGMA busy_timeout = 1") // or the test takes long
-	err = s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name"})
+	err = s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name", CreatedAt: time.UnixMilli(1)})
 	if sharelink.CodeOf(err) != sharelink.Unavailable {
 		t.Errorf("a write beside another that does not end: error is %v", err)
 	}
@@ -158,7 +170,7 @@ func TestBusy(t *testing.T) {
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name"}); err != nil {
+	if err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name", CreatedAt: time.UnixMilli(1)}); err != nil {
 		t.Error(err)
 	}
 }
@@ -188,7 +200,7 @@ func TestServerGone(t *testing.T) {
 		if err := s.Ping(t.Context()); sharelink.CodeOf(err) != sharelink.Unavailable {
 			t.Errorf("read: error is %v", err)
 		}
-		err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name"})
+		err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name", CreatedAt: time.UnixMilli(1)})
 		if sharelink.CodeOf(err) != sharelink.Unavailable {
 			t.Errorf("write: error is %v", err)
 		}

@@ -38,10 +38,10 @@ func openPostgres(ctx context.Context, databaseURL string, o Options) (*Store, e
 	if err := migratePostgres(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the PostgreSQL database: %w", err), db.Close())
 	}
-	return &Store{options: o, reads: db, writes: transactions{db}, close: db.Close}, nil
+	return &Store{options: o, reads: db, writes: transactions{db}, rowLock: " FOR UPDATE", close: db.Close}, nil
 }
 
-// transactions is the writer of a PostgreSQL database: each write is a transaction of its own, READ COMMITTED.
+// transactions is the writer of a PostgreSQL database: each write is its own transaction, READ COMMITTED.
 type transactions struct{ db *sql.DB }
 
 func (t transactions) write(ctx context.Context, fn func(ctx context.Context, tx querier) error) error {

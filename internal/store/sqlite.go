@@ -24,7 +24,7 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 		return nil, err
 	}
 
-	writes, err := sql.Open("sqlite", writerDSN(path))
+	writes, err := sql.Open("sqlite", writerDSN(path, o.Volatile))
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
@@ -64,8 +64,12 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 // writerDSN has the settings in it, so that whichever connection is opened has them. synchronous=FULL is what makes an
 // acknowledged write survive a power cut: with NORMAL, WAL mode syncs at checkpoints only. The cache, 16 MiB when it is
 // full, holds the index of the tokens, which are random: each create needs another page of it.
-func writerDSN(path string) string {
-	return dsn(path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)")
+func writerDSN(path string, volatile bool) string {
+	synchronous := "FULL"
+	if volatile {
+		synchronous = "OFF"
+	}
+	return dsn(path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)")
 }
 
 // readerDSN leaves the journal mode out: it stays with the file.
@@ -89,11 +93,11 @@ func dsn(path, settings string) string {
 // creating is held while a database file is made, see createFile.
 var creating sync.Mutex
 
-// createFile makes the database file, if there is none, readable by nobody else: it holds tokens. SQLite would make it
+// createFile makes the database file, if there is none, readable by its owner only: it holds tokens. SQLite would make it
 // with the permissions that the umask leaves; the files that it puts beside it copy those of this one.
 func createFile(path string, o Options) error {
-	// POSIX takes a process's locks on a file away when it closes any descriptor of it, also another one's: nobody in
-	// this process may have SQLite open the file between here and Close.
+	// POSIX takes a process's locks on a file away when it closes any descriptor of it, also another one's: no other
+	// goroutine may have SQLite open the file between here and Close.
 	creating.Lock()
 	defer creating.Unlock()
 

@@ -1,8 +1,8 @@
-// Package store keeps share links and accounts in SQLite or PostgreSQL, through database/sql and with the same SQL text
-// on both. Only the tables are declared twice, in migrations, because column types differ.
+// Package store is a sharelink.Store in SQLite or PostgreSQL, through database/sql and with the same SQL text on both. Only
+// the tables are declared twice, in migrations, because column types differ.
 //
 // What differs in how they are driven is in sqlite.go, writer.go (group commit) and postgres.go; links.go, visits.go and
-// accounts.go are the same for both.
+// organizations.go are the same for both.
 package store
 
 import (
@@ -17,19 +17,14 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-var (
-	_ sharelink.Store        = (*Store)(nil)
-	_ sharelink.AccountStore = (*Store)(nil)
-	_ sharelink.VisitStore   = (*Store)(nil)
+var _ sharelink.Store = (*Store)(nil)
 
-	_ sharelink.SigningKeyStore = (*Store)(nil)
-)
-
-// Store is a sharelink.Store, a sharelink.AccountStore and a sharelink.VisitStore on a SQL database. It is safe for concurrent use.
+// Store is a sharelink.Store on a SQL database. It is safe for concurrent use.
 type Store struct {
 	options Options
 	reads   querier
 	writes  writer
+	rowLock string // what a SELECT inside of a write ends with to lock its row; "" where a write excludes all others
 	close   func() error
 	closed  atomic.Bool
 }
@@ -37,12 +32,14 @@ type Store struct {
 // Options are what a store can be told beside its URL. The zero value will do.
 type Options struct {
 	Logger *slog.Logger // nil: silent
+	// Volatile leaves out the wait for the disk at each commit of SQLite: for tests of anything but durability.
+	Volatile bool
 	// Queue is how many writes may wait, 1024 when 0; those beyond are refused as Unavailable. SQLite only: PostgreSQL
-	// has a queue of its own.
+	// has its own queue.
 	Queue int
-	// Observe, unless nil, is told how long each operation took, waiting included.
+	// Observe, unless nil, gets the time that each operation took, waiting included.
 	Observe func(operation string, elapsed time.Duration)
-	// ObserveBatch, unless nil, is told how many writes went into each commit. SQLite only.
+	// ObserveBatch, unless nil, gets the number of writes in each commit. SQLite only.
 	ObserveBatch func(writes int)
 }
 
@@ -83,10 +80,11 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 
 // Ping tells whether the store can answer, by asking it something.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.read(ctx, "ping", func(q querier) error {
-		var id int
-		return q.QueryRowContext(ctx, "SELECT id FROM first_start").Scan(&id)
+	_, err := read(ctx, s, "ping", func(q querier) (id int, err error) {
+		err = q.QueryRowContext(ctx, "SELECT id FROM first_start").Scan(&id)
+		return id, err
 	})
+	return err
 }
 
 // Close waits for the writes that were accepted and closes the database. From then on every operation is Unavailable.
@@ -98,10 +96,13 @@ func (s *Store) Close() error {
 }
 
 // read runs an operation that changes nothing.
-func (s *Store) read(ctx context.Context, operation string, fn func(q querier) error) error {
+func read[T any](ctx context.Context, s *Store, operation string, fn func(q querier) (T, error)) (T, error) {
 	start := time.Now()
-	err := fn(s.reads)
-	return s.observed(ctx, operation, start, err)
+	v, err := fn(s.reads)
+	if err = s.observed(ctx, operation, start, err); err != nil {
+		return *new(T), err
+	}
+	return v, nil
 }
 
 // write runs an operation that changes something; see writer.
@@ -112,6 +113,19 @@ func (s *Store) write(ctx context.Context, operation string, fn func(ctx context
 		err = s.writes.write(ctx, fn)
 	}
 	return s.observed(ctx, operation, start, err)
+}
+
+// change runs a write and returns what it returned, or the zero value with an error.
+func change[T any](ctx context.Context, s *Store, operation string, fn func(ctx context.Context, tx querier) (T, error)) (T, error) {
+	var v T
+	err := s.write(ctx, operation, func(ctx context.Context, tx querier) (err error) {
+		v, err = fn(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return *new(T), err
+	}
+	return v, nil
 }
 
 func (s *Store) observed(ctx context.Context, operation string, start time.Time, err error) error {

@@ -39,9 +39,9 @@ func sqlitePath(databaseURL string) (string, bool) { return strings.CutPrefix(da
 func checkSQLitePath(path string) error {
 	switch {
 	case path == "":
-		return errors.New("the database URL has no path; use sqlite:PATH, as sqlite:sharelinks.db")
+		return errors.New("the database URL has no path; use sqlite:PATH, such as sqlite:sharelinks.db")
 	case path == ":memory:" || strings.HasPrefix(path, "file::memory:"):
-		// Every connection of the pool would have a database of its own.
+		// Every connection of the pool would have its own database.
 		return errors.New("a database in memory is not supported; use sqlite:PATH with a file, one in a temporary directory if it need not last")
 	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
 		return fmt.Errorf("sqlite:%s reads like a URL with a host; use sqlite:%s for a relative path, sqlite:/%[2]s for an absolute one", path, path[2:])

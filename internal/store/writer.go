@@ -13,12 +13,12 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// maxBatch bounds how long the first of a batch waits for the others.
+// maxBatch bounds how many writes share a commit, and so how long the first of them waits.
 const maxBatch = 256
 
 // groupCommit is the writer of a SQLite database, which lets one write at a time and makes each commit wait for the
 // disk. One goroutine owns the connection that writes; it puts whatever is waiting into one transaction, so that one
-// wait for the disk serves all of them. There is no timer: with one caller a batch is one write and nobody waits, under
+// wait for the disk serves all of them. There is no timer: with one caller a batch is one write and none waits, under
 // load the batch is what arrived during the last commit.
 type groupCommit struct {
 	conn    *prepared
@@ -38,7 +38,7 @@ type job struct {
 	done  chan struct{} // closed when err tells what became of it
 }
 
-// A job is waiting until either the writer claims it or its caller abandons it, whoever comes first.
+// A job is waiting until either the writer claims it or its caller abandons it, whichever comes first.
 const (
 	waiting int32 = iota
 	claimed
@@ -147,7 +147,7 @@ func claim(batch []*job, j *job) []*job {
 }
 
 // commit runs the jobs in one transaction and sets the err of each. No context of a caller is used: a statement that is
-// interrupted in the middle of a shared transaction would be everybody's trouble.
+// interrupted in the middle of a shared transaction would abort the whole batch.
 //
 // Nearly always all of them succeed, so that is tried first. When one fails the transaction is rolled back and begun anew with
 // a savepoint for each job, so that the failure takes only its own changes with it. Savepoints from the start would cost

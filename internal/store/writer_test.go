@@ -103,7 +103,7 @@ func (h held) await(t *testing.T, condition func() bool) {
 // rows returns what is in the table.
 func (h held) rows(t *testing.T) []int {
 	t.Helper()
-	rows, err := list(t.Context(), h.reads, func(r row) (n int, err error) { return n, r.Scan(&n) }, "SELECT n FROM t ORDER BY n")
+	rows, err := all(t.Context(), h.reads, func(n *int) []any { return []any{n} }, "SELECT n FROM t ORDER BY n")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,7 +9,7 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-func testOrganizations(t *testing.T, s suite) {
+func testOrganizations(t T, s suite) {
 	ctx := t.Context()
 	for _, watermarkRemoval := range []bool{false, true} {
 		o := sharelink.Organization{ID: newID(t, epoch), WatermarkRemoval: watermarkRemoval, CreatedAt: epoch}
@@ -35,7 +34,7 @@ func testOrganizations(t *testing.T, s suite) {
 	}
 }
 
-func testOrganizationsByName(t *testing.T, s suite) {
+func testOrganizationsByName(t T, s suite) {
 	none, err := s.Organizations(t.Context())
 	noError(t, err)
 	equal(t, "organizations", none, []sharelink.Organization{})
@@ -51,7 +50,7 @@ func testOrganizationsByName(t *testing.T, s suite) {
 	equal(t, "organizations", got, want)
 }
 
-func testPersonas(t *testing.T, s suite) {
+func testPersonas(t T, s suite) {
 	ctx := t.Context()
 	org, other := s.organization(t), s.organization(t)
 	none, err := s.PersonasOf(ctx, org)
@@ -84,7 +83,7 @@ func testPersonas(t *testing.T, s suite) {
 	wantCode(t, "add a persona to no organization", s.AddPersona(ctx, same), sharelink.NotFound)
 }
 
-func testPersonaRemovalKeepsLinks(t *testing.T, s suite) {
+func testPersonaRemovalKeepsLinks(t T, s suite) {
 	ctx := t.Context()
 	org := s.organization(t)
 	noError(t, s.AddPersona(ctx, sharelink.Persona{ID: persona, OrganizationID: org, Name: "Cara", CreatedAt: epoch}))
@@ -106,14 +105,14 @@ func testPersonaRemovalKeepsLinks(t *testing.T, s suite) {
 }
 
 // newKey returns a key of a prefix and a hash that nobody else has.
-func newKey(t *testing.T, org uuid.UUID, at time.Time) (sharelink.Key, sharelink.Hash) {
+func newKey(t T, org uuid.UUID, at time.Time) (sharelink.Key, sharelink.Hash) {
 	t.Helper()
 	secret, err := sharelink.NewSecret()
 	noError(t, err)
 	return sharelink.Key{Prefix: sharelink.VisiblePrefix(secret), Label: "läbel", OrganizationID: org, CreatedAt: at}, sharelink.HashSecret(secret)
 }
 
-func testKeys(t *testing.T, s suite) {
+func testKeys(t T, s suite) {
 	ctx := t.Context()
 	org, other := s.organization(t), s.organization(t)
 	newer, newerHash := newKey(t, org, epoch.Add(time.Hour))
@@ -142,7 +141,7 @@ func testKeys(t *testing.T, s suite) {
 	wantCode(t, "add a key to no organization", s.AddKey(ctx, same, hash), sharelink.NotFound)
 }
 
-func testKeyRevoked(t *testing.T, s suite) {
+func testKeyRevoked(t T, s suite) {
 	ctx := t.Context()
 	org := s.organization(t)
 	key, hash := newKey(t, org, epoch)
@@ -165,7 +164,7 @@ func testKeyRevoked(t *testing.T, s suite) {
 	noError(t, err)
 }
 
-func testNothingThere(t *testing.T, s suite) {
+func testNothingThere(t T, s suite) {
 	ctx := t.Context()
 	org := s.organization(t)
 	for _, name := range []string{"", "no such name", "\x00", "\xff", "ak_\x00", "'"} {
@@ -190,14 +189,14 @@ func testNothingThere(t *testing.T, s suite) {
 }
 
 // firstStart returns what a first start adds.
-func firstStart(t *testing.T, name string) (sharelink.Organization, sharelink.Persona, *sharelink.Key, sharelink.Hash) {
+func firstStart(t T, name string) (sharelink.Organization, sharelink.Persona, *sharelink.Key, sharelink.Hash) {
 	t.Helper()
 	o := sharelink.Organization{ID: newID(t, epoch), Name: name, CreatedAt: epoch}
 	key, hash := newKey(t, o.ID, epoch)
 	return o, sharelink.Persona{ID: uuid.Nil, OrganizationID: o.ID, Name: "Cara", CreatedAt: epoch}, &key, hash
 }
 
-func testBootstrap(t *testing.T, s suite) {
+func testBootstrap(t T, s suite) {
 	ctx := t.Context()
 	org, cara, key, hash := firstStart(t, "default")
 	created, err := s.Bootstrap(ctx, org, cara, key, hash)
@@ -227,7 +226,7 @@ func testBootstrap(t *testing.T, s suite) {
 	equal(t, "organizations", all, []sharelink.Organization{org})
 }
 
-func testBootstrapAllOrNothing(t *testing.T, s suite) {
+func testBootstrapAllOrNothing(t T, s suite) {
 	ctx := t.Context()
 	org, cara, key, hash := firstStart(t, "default")
 	key.OrganizationID = newID(t, epoch) // does not exist: the last thing that is added fails
@@ -248,7 +247,7 @@ func testBootstrapAllOrNothing(t *testing.T, s suite) {
 	}
 }
 
-func testBootstrapConcurrently(t *testing.T, s suite) {
+func testBootstrapConcurrently(t T, s suite) {
 	second := s.Open(t)
 	var creations atomic.Int64
 	type start struct {

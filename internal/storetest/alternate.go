@@ -13,14 +13,14 @@ import (
 
 // Alternate returns a store that asks each of several stores in turn. When they are on the same data the suite shows that
 // several servers keep every law together that one keeps alone.
-func Alternate(stores ...Store) Store { return &alternating{stores: stores} }
+func Alternate(stores ...sharelink.Store) sharelink.Store { return &alternating{stores: stores} }
 
 type alternating struct {
-	stores []Store
+	stores []sharelink.Store
 	calls  atomic.Uint64
 }
 
-func (a *alternating) next() Store { return a.stores[a.calls.Add(1)%uint64(len(a.stores))] }
+func (a *alternating) next() sharelink.Store { return a.stores[a.calls.Add(1)%uint64(len(a.stores))] }
 
 func (a *alternating) Close() error {
 	var errs []error
@@ -29,6 +29,8 @@ func (a *alternating) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+func (a *alternating) Ping(ctx context.Context) error { return a.next().Ping(ctx) }
 
 func (a *alternating) CreateLink(ctx context.Context, link sharelink.Link, key *sharelink.Idempotency) (sharelink.Link, error) {
 	return a.next().CreateLink(ctx, link, key)
@@ -42,7 +44,7 @@ func (a *alternating) Link(ctx context.Context, organization, id uuid.UUID) (sha
 	return a.next().Link(ctx, organization, id)
 }
 
-func (a *alternating) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page, error) {
+func (a *alternating) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
 	return a.next().Links(ctx, organization, f)
 }
 
@@ -126,8 +128,8 @@ func (a *alternating) Settle(ctx context.Context, visit sharelink.Visit, outcome
 	return a.next().Settle(ctx, visit, outcome)
 }
 
-func (a *alternating) Visits(ctx context.Context, organization, link uuid.UUID, page, perPage int) (sharelink.VisitPage, error) {
-	return a.next().Visits(ctx, organization, link, page, perPage)
+func (a *alternating) Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
+	return a.next().Visits(ctx, organization, link, p)
 }
 
 func (a *alternating) ForgetVisits(ctx context.Context, before time.Time) (int, error) {

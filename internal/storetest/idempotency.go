@@ -3,7 +3,6 @@ package storetest
 import (
 	"encoding/json"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
@@ -11,10 +10,10 @@ import (
 
 // at returns a key that is used at an instant.
 func keyAt(name string, request byte, at time.Time) *sharelink.Idempotency {
-	return &sharelink.Idempotency{Key: name, Request: [32]byte{31: request}, CreatedAt: at, ValidFrom: at.Add(-sharelink.IdempotencyWindow)}
+	return &sharelink.Idempotency{Key: name, Request: [32]byte{31: request}, CreatedAt: at, ValidFrom: at.Add(-window)}
 }
 
-func testIdempotentReplay(t *testing.T, s suite) {
+func testIdempotentReplay(t T, s suite) {
 	ctx := t.Context()
 	org := s.organization(t)
 	_, err := s.Replay(ctx, org, *keyAt("key", 1, epoch))
@@ -57,7 +56,7 @@ func testIdempotentReplay(t *testing.T, s suite) {
 	equal(t, "all", s.all(t, org), []sharelink.Link{})
 }
 
-func testIdempotentReuse(t *testing.T, s suite) {
+func testIdempotentReuse(t T, s suite) {
 	ctx := t.Context()
 	org := s.organization(t)
 	first := s.link(t, org, epoch)
@@ -75,14 +74,14 @@ func testIdempotentReuse(t *testing.T, s suite) {
 	equal(t, "created with a key in another case", got, second)
 }
 
-func testIdempotentBoundary(t *testing.T, s suite) {
+func testIdempotentBoundary(t T, s suite) {
 	ctx := t.Context()
 	org := s.organization(t)
 	first := s.link(t, org, epoch)
 	_, err := s.CreateLink(ctx, first, keyAt("key", 1, epoch))
 	noError(t, err)
 
-	last := epoch.Add(sharelink.IdempotencyWindow) // the window includes the instant it begins with
+	last := epoch.Add(window) // the window includes the instant it begins with
 	got, err := s.CreateLink(ctx, s.link(t, org, last), keyAt("key", 1, last))
 	noError(t, err)
 	equal(t, "created again exactly a window later", got, first)
@@ -96,13 +95,13 @@ func testIdempotentBoundary(t *testing.T, s suite) {
 	got, err = s.CreateLink(ctx, second, keyAt("key", 2, over)) // another request, even
 	noError(t, err)
 	equal(t, "created when the key is forgotten", got, second)
-	got, err = s.Replay(ctx, org, *keyAt("key", 2, over.Add(sharelink.IdempotencyWindow)))
+	got, err = s.Replay(ctx, org, *keyAt("key", 2, over.Add(window)))
 	noError(t, err)
 	equal(t, "replayed after that", got, second)
 	equal(t, "all", s.all(t, org), []sharelink.Link{second, first})
 }
 
-func testIdempotentConcurrently(t *testing.T, s suite) {
+func testIdempotentConcurrently(t T, s suite) {
 	org := s.organization(t)
 	links := make([]sharelink.Link, concurrency)
 	for i := range links {
@@ -133,7 +132,7 @@ func testIdempotentConcurrently(t *testing.T, s suite) {
 }
 
 // testIdempotentPrimary has creates that take more than one lock meet: under few keys, all to be primary.
-func testIdempotentPrimary(t *testing.T, s suite) {
+func testIdempotentPrimary(t T, s suite) {
 	org := s.organization(t)
 	const keys = 5
 	links := make([]sharelink.Link, concurrency)
@@ -160,7 +159,7 @@ func testIdempotentPrimary(t *testing.T, s suite) {
 	equal(t, "primaries", s.primaries(t, org), before)
 }
 
-func testIdempotentFailure(t *testing.T, s suite) {
+func testIdempotentFailure(t T, s suite) {
 	ctx := t.Context()
 	org := s.organization(t)
 	first := s.create(t, org, epoch)
@@ -178,7 +177,7 @@ func testIdempotentFailure(t *testing.T, s suite) {
 	equal(t, "created under the key of a create that failed", got, second)
 }
 
-func testForgetKeys(t *testing.T, s suite) {
+func testForgetKeys(t T, s suite) {
 	ctx := t.Context()
 	one, two := s.organization(t), s.organization(t)
 	links := make(map[string]sharelink.Link)

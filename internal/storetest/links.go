@@ -2,11 +2,12 @@ package storetest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"math"
+	"reflect"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,9 +15,9 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-func testRoundTrip(t *testing.T, s suite) {
+func testRoundTrip(t T, s suite) {
 	org := s.organization(t)
-	for name, edit := range map[string]func(*sharelink.Link){
+	for _, edit := range map[string]func(*sharelink.Link){
 		"as documented": func(*sharelink.Link) {},
 		"all set": func(l *sharelink.Link) {
 			l.Type = "PLAYER_EMBED"
@@ -39,16 +40,72 @@ func testRoundTrip(t *testing.T, s suite) {
 			}
 		},
 	} {
-		t.Run(name, func(t *testing.T) { s.holds(t, s.create(t, org, epoch, edit)) })
+		s.holds(t, s.create(t, org, epoch, edit))
 	}
 }
 
-func testCreateInNoOrganization(t *testing.T, s suite) {
+// Every field of a link is kept, one that was added yesterday too, and every field of a change is applied.
+func testEveryField(t T, s suite) {
+	org := s.organization(t)
+	link := s.create(t, org, epoch, func(l *sharelink.Link) {
+		fill(t, reflect.ValueOf(l).Elem())
+		l.ID, l.OrganizationID = newID(t, epoch), org
+	})
+	s.holds(t, link)
+
+	change, now := sharelink.Change{}, epoch.Add(time.Hour)
+	changes := reflect.ValueOf(&change).Elem()
+	for i := range changes.NumField() {
+		changes.Field(i).Set(reflect.New(changes.Field(i).Type().Elem()))
+		fill(t, changes.Field(i).Elem())
+	}
+	fresh := s.create(t, org, epoch)
+	got, err := s.UpdateLink(t.Context(), org, fresh.ID, change, now)
+	noError(t, err)
+	fresh.Terms = change.Apply(fresh.Terms, now)
+	equal(t, "updated", got, fresh)
+	s.holds(t, fresh)
+}
+
+// fill sets a value, and every field of a struct, to something other than its zero value.
+func fill(t T, v reflect.Value) {
+	switch value := v.Addr().Interface().(type) {
+	case *time.Time:
+		*value = epoch.Add(time.Minute)
+		return
+	case *time.Duration:
+		*value = time.Minute
+		return
+	case *uuid.UUID:
+		*value = newID(t, epoch)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(t, v.Field(i))
+		}
+	case reflect.String:
+		v.SetString("text " + rand.Text())
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int:
+		v.SetInt(7)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(t, v.Index(0))
+		fill(t, v.Index(1))
+	default:
+		t.Fatalf("storetest does not know how to fill a %v: add it to fill", v.Type())
+	}
+}
+
+func testCreateInNoOrganization(t T, s suite) {
 	_, err := s.CreateLink(t.Context(), s.link(t, newID(t, epoch), epoch), nil)
 	wantCode(t, "create a link of an organization that does not exist", err, sharelink.NotFound)
 }
 
-func testIsolation(t *testing.T, s suite) {
+func testIsolation(t T, s suite) {
 	mine, other := s.organization(t), s.organization(t)
 	link := s.create(t, mine, epoch, func(l *sharelink.Link) { l.IsPrimary = true })
 	ctx := t.Context()
@@ -70,7 +127,7 @@ func testIsolation(t *testing.T, s suite) {
 	s.holds(t, theirs)
 
 	// The same idempotency key in both.
-	key := sharelink.Idempotency{Key: "the same", Request: [32]byte{1}, CreatedAt: epoch, ValidFrom: epoch.Add(-sharelink.IdempotencyWindow)}
+	key := sharelink.Idempotency{Key: "the same", Request: [32]byte{1}, CreatedAt: epoch, ValidFrom: epoch.Add(-window)}
 	_, err = s.CreateLink(ctx, s.link(t, mine, epoch), &key)
 	noError(t, err)
 	_, err = s.Replay(ctx, other, key)
@@ -94,7 +151,7 @@ func testIsolation(t *testing.T, s suite) {
 	noError(t, err)
 }
 
-func testUniqueTokens(t *testing.T, s suite) {
+func testUniqueTokens(t T, s suite) {
 	mine, other := s.organization(t), s.organization(t)
 	first := s.create(t, mine, epoch, func(l *sharelink.Link) { l.IsPrimary = true })
 
@@ -137,7 +194,7 @@ func testUniqueTokens(t *testing.T, s suite) {
 	}
 }
 
-func testUpdateEachField(t *testing.T, s suite) {
+func testUpdateEachField(t T, s suite) {
 	org := s.organization(t)
 	now := epoch.Add(time.Hour)
 	link := s.create(t, org, epoch, func(l *sharelink.Link) {
@@ -183,7 +240,7 @@ func testUpdateEachField(t *testing.T, s suite) {
 	wantCode(t, "update a link that does not exist", err, sharelink.NotFound)
 }
 
-func testUpdateLifetime(t *testing.T, s suite) {
+func testUpdateLifetime(t T, s suite) {
 	org := s.organization(t)
 	link := s.create(t, org, epoch)
 	for _, lifetime := range []time.Duration{time.Millisecond, 87600 * time.Hour} {
@@ -196,7 +253,7 @@ func testUpdateLifetime(t *testing.T, s suite) {
 	}
 }
 
-func testUpdateConcurrently(t *testing.T, s suite) {
+func testUpdateConcurrently(t T, s suite) {
 	org := s.organization(t)
 	for range 10 {
 		link := s.create(t, org, epoch)
@@ -221,7 +278,7 @@ func testUpdateConcurrently(t *testing.T, s suite) {
 	}
 }
 
-func testDelete(t *testing.T, s suite) {
+func testDelete(t T, s suite) {
 	org := s.organization(t)
 	link, other := s.create(t, org, epoch, func(l *sharelink.Link) { l.IsPrimary = true }), s.create(t, org, epoch)
 	got, err := s.DeleteLink(t.Context(), org, link.ID)
@@ -236,7 +293,7 @@ func testDelete(t *testing.T, s suite) {
 	equal(t, "all", s.all(t, org), []sharelink.Link{other})
 }
 
-func testCancelledContext(t *testing.T, s suite) {
+func testCancelledContext(t T, s suite) {
 	org := s.organization(t)
 	link := s.create(t, org, epoch)
 	persona := sharelink.Persona{ID: newID(t, epoch), OrganizationID: org, Name: "Nobody", CreatedAt: epoch}
@@ -246,9 +303,12 @@ func testCancelledContext(t *testing.T, s suite) {
 			_, err := s.UpdateLink(ctx, org, link.ID, sharelink.Change{Enabled: to(false)}, epoch)
 			return err
 		},
-		"delete":  func(ctx context.Context) error { _, err := s.DeleteLink(ctx, org, link.ID); return err },
-		"get":     func(ctx context.Context) error { _, err := s.Link(ctx, org, link.ID); return err },
-		"list":    func(ctx context.Context) error { _, err := s.Links(ctx, org, sharelink.NewFilter()); return err },
+		"delete": func(ctx context.Context) error { _, err := s.DeleteLink(ctx, org, link.ID); return err },
+		"get":    func(ctx context.Context) error { _, err := s.Link(ctx, org, link.ID); return err },
+		"list": func(ctx context.Context) error {
+			_, err := s.Links(ctx, org, sharelink.Filter{Paging: sharelink.DefaultPaging()})
+			return err
+		},
 		"persona": func(ctx context.Context) error { return s.AddPersona(ctx, persona) },
 	} {
 		if err := call(cancelled()); !errors.Is(err, context.Canceled) {
@@ -260,12 +320,12 @@ func testCancelledContext(t *testing.T, s suite) {
 	wantCode(t, "get the persona that was not added", err, sharelink.NotFound)
 }
 
-func testReopen(t *testing.T, s suite) {
+func testReopen(t T, s suite) {
 	ctx := t.Context()
 	org := s.organization(t)
 	noError(t, s.AddPersona(ctx, sharelink.Persona{ID: persona, OrganizationID: org, Name: "Cara", CreatedAt: epoch}))
 	noError(t, s.AddKey(ctx, sharelink.Key{Prefix: "ak_reopen", OrganizationID: org, CreatedAt: epoch}, sharelink.Hash{1}))
-	key := sharelink.Idempotency{Key: "key", Request: [32]byte{1}, CreatedAt: epoch, ValidFrom: epoch.Add(-sharelink.IdempotencyWindow)}
+	key := sharelink.Idempotency{Key: "key", Request: [32]byte{1}, CreatedAt: epoch, ValidFrom: epoch.Add(-window)}
 	first := s.link(t, org, epoch)
 	_, err := s.CreateLink(ctx, first, &key)
 	noError(t, err)

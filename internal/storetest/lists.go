@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,7 +24,7 @@ func inOrder(links []sharelink.Link) []sharelink.Link {
 }
 
 // several adds links whose creation times go up, down and stand still.
-func (s suite) several(t *testing.T, org uuid.UUID) []sharelink.Link {
+func (s suite) several(t T, org uuid.UUID) []sharelink.Link {
 	t.Helper()
 	var links []sharelink.Link
 	for _, ms := range []int{5, 3, 3, 3, 9, 1, 7, 9, 0, 300, 299, 70000} {
@@ -34,7 +33,7 @@ func (s suite) several(t *testing.T, org uuid.UUID) []sharelink.Link {
 	return links
 }
 
-func testListOrder(t *testing.T, s suite) {
+func testListOrder(t T, s suite) {
 	org := s.organization(t)
 	equal(t, "list of none", s.all(t, org), []sharelink.Link{})
 	links := s.several(t, org)
@@ -45,45 +44,45 @@ func testListOrder(t *testing.T, s suite) {
 	equal(t, "list after an update", s.all(t, org), inOrder(links))
 }
 
-func testListPages(t *testing.T, s suite) {
+func testListPages(t T, s suite) {
 	org := s.organization(t)
 	links := inOrder(s.several(t, org))
 	for perPage := 1; perPage <= len(links)+1; perPage++ {
 		var got []sharelink.Link
 		for page := 1; page == 1 || len(got) < len(links) && page <= len(links); page++ {
-			p, err := s.Links(t.Context(), org, sharelink.Filter{Page: page, PerPage: perPage})
+			p, err := s.Links(t.Context(), org, sharelink.Filter{Paging: sharelink.Paging{Page: page, PerPage: perPage}})
 			noError(t, err)
-			if p.Total != len(links) || len(p.Links) > perPage {
-				t.Fatalf("page %d of %d a page: %d links, total %d of %d", page, perPage, len(p.Links), p.Total, len(links))
+			if p.Total != len(links) || len(p.Items) > perPage {
+				t.Fatalf("page %d of %d a page: %d links, total %d of %d", page, perPage, len(p.Items), p.Total, len(links))
 			}
-			got = append(got, p.Links...)
+			got = append(got, p.Items...)
 		}
 		equal(t, "pages put together", got, links)
 	}
 	for _, page := range []int{len(links) + 1, 1 << 32, math.MaxInt} {
-		p, err := s.Links(t.Context(), org, sharelink.Filter{Page: page, PerPage: 100})
+		p, err := s.Links(t.Context(), org, sharelink.Filter{Paging: sharelink.Paging{Page: page, PerPage: 100}})
 		noError(t, err)
-		equal(t, "a page beyond the last", p, sharelink.Page{Total: len(links)})
+		equal(t, "a page beyond the last", p, sharelink.Page[sharelink.Link]{Total: len(links)})
 	}
-	none, err := s.Links(t.Context(), s.organization(t), sharelink.Filter{Page: 1, PerPage: 100})
+	none, err := s.Links(t.Context(), s.organization(t), sharelink.Filter{Paging: sharelink.Paging{Page: 1, PerPage: 100}})
 	noError(t, err)
-	equal(t, "the first page of none", none, sharelink.Page{})
+	equal(t, "the first page of none", none, sharelink.Page[sharelink.Link]{})
 }
 
-func testListStableUnderInserts(t *testing.T, s suite) {
+func testListStableUnderInserts(t T, s suite) {
 	org := s.organization(t)
 	old := inOrder(s.several(t, org))
 	seen := make(map[uuid.UUID]int)
 	const perPage = 3
 	for page, last := 1, 1; page <= last; page++ {
-		p, err := s.Links(t.Context(), org, sharelink.Filter{Page: page, PerPage: perPage})
+		p, err := s.Links(t.Context(), org, sharelink.Filter{Paging: sharelink.Paging{Page: page, PerPage: perPage}})
 		noError(t, err)
-		for _, l := range p.Links {
+		for _, l := range p.Items {
 			seen[l.ID]++
 		}
 		// One is put in front of those that were seen; it moves one of them to the next page, and hides none.
 		s.create(t, org, epoch.Add(time.Hour+time.Duration(page)*time.Millisecond))
-		last = sharelink.LastPage(p.Total+1, perPage)
+		last = (sharelink.Paging{Page: 1, PerPage: perPage}).LastPage(p.Total + 1)
 	}
 	for _, l := range old {
 		if seen[l.ID] == 0 {
@@ -92,7 +91,7 @@ func testListStableUnderInserts(t *testing.T, s suite) {
 	}
 }
 
-func testListFilter(t *testing.T, s suite) {
+func testListFilter(t T, s suite) {
 	org := s.organization(t)
 	other := newID(t, epoch)
 	mine, theirs := s.create(t, org, epoch), s.create(t, org, epoch, func(l *sharelink.Link) { l.PersonaID, l.PersonaName = other, "Carl" })
@@ -111,7 +110,7 @@ func testListFilter(t *testing.T, s suite) {
 	s.finds(t, org, of(other, mine.ID.String()))
 }
 
-func testSearchName(t *testing.T, s suite) {
+func testSearchName(t T, s suite) {
 	org := s.organization(t)
 	named := func(name string) sharelink.Link {
 		return s.create(t, org, epoch, func(l *sharelink.Link) { l.PersonaName = name })
@@ -145,7 +144,7 @@ func testSearchName(t *testing.T, s suite) {
 	}
 }
 
-func testSearchToken(t *testing.T, s suite) {
+func testSearchToken(t T, s suite) {
 	org := s.organization(t)
 	tokened := func(token string) sharelink.Link {
 		return s.create(t, org, epoch, func(l *sharelink.Link) { l.Token, l.PersonaName = token, "ZZZ" })
@@ -164,7 +163,7 @@ func testSearchToken(t *testing.T, s suite) {
 	s.finds(t, org, sharelink.Filter{Search: "sh__"})
 }
 
-func testSearchID(t *testing.T, s suite) {
+func testSearchID(t T, s suite) {
 	org := s.organization(t)
 	link := s.create(t, org, epoch)
 	s.create(t, org, epoch)
@@ -178,7 +177,7 @@ func testSearchID(t *testing.T, s suite) {
 	}
 }
 
-func testSearchAnything(t *testing.T, s suite) {
+func testSearchAnything(t T, s suite) {
 	org := s.organization(t)
 	s.create(t, org, epoch)
 	for _, search := range []string{

@@ -3,7 +3,6 @@ package storetest
 import (
 	"fmt"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,7 +11,7 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// model is what a store is, said as simply as can be: the links of one organization, and what its keys remember.
+// model is a store in its simplest form: the links of one organization, and what its idempotency keys keep.
 type model struct {
 	links map[uuid.UUID]sharelink.Link
 	keys  map[string]remembered
@@ -52,28 +51,12 @@ func (m *model) update(id uuid.UUID, c sharelink.Change, now time.Time) (shareli
 	if !ok {
 		return link, sharelink.NotFound
 	}
-	set(&link.Type, c.Type)
-	set(&link.UsageLimit, c.UsageLimit)
-	set(&link.AllowedOrigins, c.AllowedOrigins)
-	set(&link.Enabled, c.Enabled)
-	set(&link.IsPrimary, c.IsPrimary)
-	if c.ExpiresIn != nil {
-		link.ExpiresAt = now.Add(*c.ExpiresIn)
-		if *c.ExpiresIn == 0 {
-			link.ExpiresAt = time.Time{}
-		}
-	}
+	link.Terms = c.Apply(link.Terms, now)
 	m.put(link)
 	return link, ""
 }
 
-func set[T any](field *T, value *T) {
-	if value != nil {
-		*field = *value
-	}
-}
-
-func (m *model) list(f sharelink.Filter) sharelink.Page {
+func (m *model) list(f sharelink.Filter) sharelink.Page[sharelink.Link] {
 	var found []sharelink.Link
 	for _, l := range m.links {
 		named := strings.Contains(strings.ToLower(l.PersonaName), strings.ToLower(f.Search))
@@ -82,11 +65,11 @@ func (m *model) list(f sharelink.Filter) sharelink.Page {
 		}
 	}
 	first := min(int(f.Offset()), len(found))
-	return sharelink.Page{Links: inOrder(found)[first:min(first+f.PerPage, len(found))], Total: len(found)}
+	return sharelink.Page[sharelink.Link]{Items: inOrder(found)[first:min(first+f.PerPage, len(found))], Total: len(found)}
 }
 
-// testModel does what comes into rapid's mind to a store and to the model, and compares every answer.
-func testModel(t *testing.T, s suite) {
+// testModel does random operations to a store and to the model, and compares every answer.
+func testModel(t T, s suite) {
 	personas := []uuid.UUID{newID(t, epoch), newID(t, epoch)}
 	rapid.Check(t, func(r *rapid.T) {
 		org := s.organization(t)
@@ -144,9 +127,8 @@ func testModel(t *testing.T, s suite) {
 				check(what, got, err, want, code)
 			case "list":
 				f := sharelink.Filter{
-					Search:  rapid.SampledFrom([]string{"", "cara", "zoë", "%", "sh_", id.String()}).Draw(r, "search"),
-					Page:    rapid.IntRange(1, 3).Draw(r, "page"),
-					PerPage: rapid.IntRange(1, 5).Draw(r, "perPage"),
+					Search: rapid.SampledFrom([]string{"", "cara", "zoë", "%", "sh_", id.String()}).Draw(r, "search"),
+					Paging: sharelink.Paging{Page: rapid.IntRange(1, 3).Draw(r, "page"), PerPage: rapid.IntRange(1, 5).Draw(r, "perPage")},
 				}
 				f.PersonaID = uuid.NullUUID{UUID: personas[0], Valid: rapid.Bool().Draw(r, "filter")}
 				got, err := s.Links(t.Context(), org, f)

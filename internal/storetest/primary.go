@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,7 +11,7 @@ import (
 func primary(l *sharelink.Link) { l.IsPrimary = true }
 
 // primaries returns the ids of an organization's primary links, by persona. Two of one persona are an error.
-func (s suite) primaries(t *testing.T, org uuid.UUID) map[uuid.UUID]uuid.UUID {
+func (s suite) primaries(t T, org uuid.UUID) map[uuid.UUID]uuid.UUID {
 	t.Helper()
 	found := make(map[uuid.UUID]uuid.UUID)
 	for _, l := range s.all(t, org) {
@@ -27,7 +26,7 @@ func (s suite) primaries(t *testing.T, org uuid.UUID) map[uuid.UUID]uuid.UUID {
 	return found
 }
 
-func testPrimaryOnCreate(t *testing.T, s suite) {
+func testPrimaryOnCreate(t T, s suite) {
 	org, beside := s.organization(t), s.organization(t)
 	other := newID(t, epoch)
 	elsewhere := s.create(t, beside, epoch, primary)
@@ -43,7 +42,7 @@ func testPrimaryOnCreate(t *testing.T, s suite) {
 	s.holds(t, elsewhere)
 }
 
-func testPrimaryOnUpdate(t *testing.T, s suite) {
+func testPrimaryOnUpdate(t T, s suite) {
 	org, beside := s.organization(t), s.organization(t)
 	other := newID(t, epoch)
 	elsewhere := s.create(t, beside, epoch, primary)
@@ -76,7 +75,7 @@ func testPrimaryOnUpdate(t *testing.T, s suite) {
 	equal(t, "primaries", s.primaries(t, org), map[uuid.UUID]uuid.UUID{other: ofOther.ID})
 }
 
-func testPrimaryConcurrently(t *testing.T, s suite) {
+func testPrimaryConcurrently(t T, s suite) {
 	org := s.organization(t)
 	links := make([]sharelink.Link, concurrency)
 	for i := range links {

@@ -2,14 +2,13 @@ package storetest
 
 import (
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
 // The first key that is offered stays, whoever offers another, then and after.
-func testSigningKey(t *testing.T, s suite) {
+func testSigningKey(t T, s suite) {
 	var mu sync.Mutex
 	got := map[sharelink.SigningKey]bool{}
 	together(concurrency, func(i int) {

@@ -1,9 +1,11 @@
-// Package storetest is the suite that every store passes: the laws that sharelink.Store, sharelink.AccountStore and
-// sharelink.VisitStore state in their comments, each a subtest. A store that breaks one fails the subtest of that name.
+// Package storetest is the suite that every store passes: the laws that sharelink.Store states in its comments. A store that
+// breaks one fails the law of that name.
 package storetest
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -11,111 +13,144 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
+	"pgregory.net/rapid"
 
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// Store is what is tested.
-type Store interface {
-	sharelink.Store
-	sharelink.AccountStore
-	sharelink.VisitStore
-	sharelink.SigningKeyStore
-	Close() error // may be called again
+// T is what a law needs of a test. *testing.T is one; Failures has another, on which a law may fail.
+type T interface {
+	rapid.TB
+	Context() context.Context
+	Cleanup(func())
+	TempDir() string
 }
 
 // Backend is a store and the way to open its data once more.
 type Backend struct {
-	Store
+	sharelink.Store
 	// Open opens another store on the same data, beside the first or after it was closed, and closes it when t ends.
-	Open func(t *testing.T) Store
+	Open func(t T) sharelink.Store
+}
+
+// law is one test of the suite.
+type law struct {
+	name string
+	test func(t T, s suite)
+	// Most laws hold for an organization, so most tests share one store, each with organizations of its own: that they do
+	// not see one another's is a law too. The others need all of the data for themselves.
+	alone bool
+}
+
+var laws = []law{
+	{"RoundTrip", testRoundTrip, false},
+	{"CreateInNoOrganization", testCreateInNoOrganization, false},
+	{"EveryField", testEveryField, false},
+	{"Isolation", testIsolation, false},
+	{"UniqueTokens", testUniqueTokens, false},
+	{"UpdateEachField", testUpdateEachField, false},
+	{"UpdateLifetime", testUpdateLifetime, false},
+	{"UpdateConcurrently", testUpdateConcurrently, false},
+	{"Delete", testDelete, false},
+	{"CancelledContext", testCancelledContext, false},
+	{"ListOrder", testListOrder, false},
+	{"ListPages", testListPages, false},
+	{"ListStableUnderInserts", testListStableUnderInserts, false},
+	{"ListFilter", testListFilter, false},
+	{"SearchName", testSearchName, false},
+	{"SearchToken", testSearchToken, false},
+	{"SearchID", testSearchID, false},
+	{"SearchAnything", testSearchAnything, false},
+	{"PrimaryOnCreate", testPrimaryOnCreate, false},
+	{"PrimaryOnUpdate", testPrimaryOnUpdate, false},
+	{"PrimaryConcurrently", testPrimaryConcurrently, false},
+	{"IdempotentReplay", testIdempotentReplay, false},
+	{"IdempotentReuse", testIdempotentReuse, false},
+	{"IdempotentBoundary", testIdempotentBoundary, false},
+	{"IdempotentConcurrently", testIdempotentConcurrently, false},
+	{"IdempotentPrimary", testIdempotentPrimary, false},
+	{"IdempotentFailure", testIdempotentFailure, false},
+	{"LinkByToken", testLinkByToken, false},
+	{"Spend", testSpend, false},
+	{"SpendAtTheInstant", testSpendAtTheInstant, false},
+	{"SpendConcurrently", testSpendConcurrently, false},
+	{"SpendWhileChanging", testSpendWhileChanging, false},
+	{"SettleOnce", testSettleOnce, false},
+	{"SettleConcurrently", testSettleConcurrently, false},
+	{"VisitPages", testVisitPages, false},
+	{"VisitsOfOthers", testVisitsOfOthers, false},
+	{"Organizations", testOrganizations, false},
+	{"Personas", testPersonas, false},
+	{"PersonaRemovalKeepsLinks", testPersonaRemovalKeepsLinks, false},
+	{"Keys", testKeys, false},
+	{"KeyRevoked", testKeyRevoked, false},
+	{"NothingThere", testNothingThere, false},
+	{"Model", testModel, false},
+	{"ForgetKeys", testForgetKeys, true},
+	{"ForgetVisits", testForgetVisits, true},
+	{"SigningKey", testSigningKey, true},
+	{"Reopen", testReopen, true},
+	{"OrganizationsByName", testOrganizationsByName, true},
+	{"Bootstrap", testBootstrap, true},
+	{"BootstrapAllOrNothing", testBootstrapAllOrNothing, true},
+	{"BootstrapConcurrently", testBootstrapConcurrently, true},
 }
 
 // Run tests stores. open makes one on no data and closes it when t ends.
-func Run(t *testing.T, open func(t *testing.T) Backend) {
-	// Most laws hold for an organization, so most tests share one store, each with organizations of its own: that they do
-	// not see one another's is a law too. Those that need all of the data for themselves open another.
+func Run(t *testing.T, open func(t T) Backend) {
 	shared := suite{Backend: open(t)}
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, s suite)
-	}{
-		{"RoundTrip", testRoundTrip},
-		{"CreateInNoOrganization", testCreateInNoOrganization},
-		{"Isolation", testIsolation},
-		{"UniqueTokens", testUniqueTokens},
-		{"UpdateEachField", testUpdateEachField},
-		{"UpdateLifetime", testUpdateLifetime},
-		{"UpdateConcurrently", testUpdateConcurrently},
-		{"Delete", testDelete},
-		{"CancelledContext", testCancelledContext},
-
-		{"ListOrder", testListOrder},
-		{"ListPages", testListPages},
-		{"ListStableUnderInserts", testListStableUnderInserts},
-		{"ListFilter", testListFilter},
-		{"SearchName", testSearchName},
-		{"SearchToken", testSearchToken},
-		{"SearchID", testSearchID},
-		{"SearchAnything", testSearchAnything},
-
-		{"PrimaryOnCreate", testPrimaryOnCreate},
-		{"PrimaryOnUpdate", testPrimaryOnUpdate},
-		{"PrimaryConcurrently", testPrimaryConcurrently},
-
-		{"IdempotentReplay", testIdempotentReplay},
-		{"IdempotentReuse", testIdempotentReuse},
-		{"IdempotentBoundary", testIdempotentBoundary},
-		{"IdempotentConcurrently", testIdempotentConcurrently},
-		{"IdempotentPrimary", testIdempotentPrimary},
-		{"IdempotentFailure", testIdempotentFailure},
-
-		{"LinkByToken", testLinkByToken},
-		{"Spend", testSpend},
-		{"SpendAtTheInstant", testSpendAtTheInstant},
-		{"SpendConcurrently", testSpendConcurrently},
-		{"SpendWhileChanging", testSpendWhileChanging},
-		{"SettleOnce", testSettleOnce},
-		{"SettleConcurrently", testSettleConcurrently},
-		{"VisitPages", testVisitPages},
-		{"VisitsOfOthers", testVisitsOfOthers},
-
-		{"Organizations", testOrganizations},
-		{"Personas", testPersonas},
-		{"PersonaRemovalKeepsLinks", testPersonaRemovalKeepsLinks},
-		{"Keys", testKeys},
-		{"KeyRevoked", testKeyRevoked},
-		{"NothingThere", testNothingThere},
-
-		{"Model", testModel},
-	} {
-		t.Run(test.name, func(t *testing.T) {
+	for _, law := range laws {
+		t.Run(law.name, func(t *testing.T) {
 			t.Parallel()
-			test.run(t, shared)
-		})
-	}
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, s suite)
-	}{
-		{"ForgetKeys", testForgetKeys},
-		{"ForgetVisits", testForgetVisits},
-		{"SigningKey", testSigningKey},
-		{"Reopen", testReopen},
-		{"OrganizationsByName", testOrganizationsByName},
-		{"Bootstrap", testBootstrap},
-		{"BootstrapAllOrNothing", testBootstrapAllOrNothing},
-		{"BootstrapConcurrently", testBootstrapConcurrently},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			test.run(t, suite{Backend: open(t)})
+			if law.alone {
+				law.test(t, suite{Backend: open(t)})
+			} else {
+				law.test(t, shared)
+			}
 		})
 	}
 }
 
+// Failures tests the suite: it runs one law on a store and returns how it failed, "" if it did not.
+func Failures(t *testing.T, name string, open func(t T) Backend) string {
+	t.Helper()
+	for _, law := range laws {
+		if law.name == name {
+			r := &recorder{T: t}
+			var done sync.WaitGroup
+			done.Go(func() { law.test(r, suite{Backend: open(t)}) }) // FailNow ends its goroutine
+			done.Wait()
+			return r.failures
+		}
+	}
+	t.Fatalf("there is no law %s", name)
+	return ""
+}
+
+// recorder is a T that keeps failures to itself.
+type recorder struct {
+	*testing.T
+	mu       sync.Mutex
+	failures string
+}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures += fmt.Sprintf(format, args...) + "\n"
+}
+func (r *recorder) Error(args ...any)                 { r.Errorf("%s", fmt.Sprint(args...)) }
+func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); runtime.Goexit() }
+func (r *recorder) Fatal(args ...any)                 { r.Error(args...); runtime.Goexit() }
+func (r *recorder) Fail()                             { r.Errorf("failed") }
+func (r *recorder) FailNow()                          { r.Fatalf("failed") }
+func (r *recorder) Failed() bool                      { r.mu.Lock(); defer r.mu.Unlock(); return r.failures != "" }
+
 // suite is a backend with what the tests say of it often.
 type suite struct{ Backend }
+
+// window is how long the tests keep idempotency keys.
+const window = 24 * time.Hour
 
 // epoch is when the tests happen. It has milliseconds, as every instant that is kept.
 var epoch = time.Date(2026, 4, 20, 10, 0, 0, 123e6, time.UTC)
@@ -124,7 +159,7 @@ var epoch = time.Date(2026, 4, 20, 10, 0, 0, 123e6, time.UTC)
 const concurrency = 50
 
 // organization adds an organization of a name that nobody else has.
-func (s suite) organization(t *testing.T) uuid.UUID {
+func (s suite) organization(t T) uuid.UUID {
 	t.Helper()
 	o := sharelink.Organization{ID: newID(t, epoch), CreatedAt: epoch}
 	o.Name = "organization " + o.ID.String()
@@ -133,13 +168,12 @@ func (s suite) organization(t *testing.T) uuid.UUID {
 }
 
 // link returns a link that is not in the store yet.
-func (s suite) link(t *testing.T, organization uuid.UUID, at time.Time) sharelink.Link {
+func (s suite) link(t T, organization uuid.UUID, at time.Time) sharelink.Link {
 	t.Helper()
 	token, err := sharelink.NewToken()
 	noError(t, err)
 	return sharelink.Link{
-		ID: newID(t, at), Token: token, Type: "LINK", ExpiresAt: at.Add(168 * time.Hour), UsageLimit: 10,
-		AllowedOrigins: []string{}, Enabled: true, CreatedAt: at,
+		ID: newID(t, at), Token: token, CreatedAt: at, Terms: sharelink.DefaultTerms(at),
 		PersonaID: persona, PersonaName: "Cara", OrganizationID: organization,
 	}
 }
@@ -148,7 +182,7 @@ func (s suite) link(t *testing.T, organization uuid.UUID, at time.Time) sharelin
 var persona = uuid.MustParse("30fa96d0-26c4-4e55-94a0-517025942e18")
 
 // create adds a link, changed by edit.
-func (s suite) create(t *testing.T, organization uuid.UUID, at time.Time, edit ...func(*sharelink.Link)) sharelink.Link {
+func (s suite) create(t T, organization uuid.UUID, at time.Time, edit ...func(*sharelink.Link)) sharelink.Link {
 	t.Helper()
 	link := s.link(t, organization, at)
 	for _, e := range edit {
@@ -161,7 +195,7 @@ func (s suite) create(t *testing.T, organization uuid.UUID, at time.Time, edit .
 }
 
 // holds checks what the store has of a link.
-func (s suite) holds(t *testing.T, want sharelink.Link) {
+func (s suite) holds(t T, want sharelink.Link) {
 	t.Helper()
 	got, err := s.Link(t.Context(), want.OrganizationID, want.ID)
 	noError(t, err)
@@ -169,18 +203,18 @@ func (s suite) holds(t *testing.T, want sharelink.Link) {
 }
 
 // all returns every link of an organization, in the order of the list.
-func (s suite) all(t *testing.T, organization uuid.UUID) []sharelink.Link {
+func (s suite) all(t T, organization uuid.UUID) []sharelink.Link {
 	t.Helper()
-	page, err := s.Links(t.Context(), organization, sharelink.Filter{Page: 1, PerPage: 100})
+	page, err := s.Links(t.Context(), organization, sharelink.Filter{Paging: sharelink.Paging{Page: 1, PerPage: 100}})
 	noError(t, err)
-	if page.Total != len(page.Links) && page.Total <= 100 {
-		t.Errorf("the list of %d links says that there are %d", len(page.Links), page.Total)
+	if page.Total != len(page.Items) && page.Total <= 100 {
+		t.Errorf("the list of %d links says that there are %d", len(page.Items), page.Total)
 	}
-	return page.Links
+	return page.Items
 }
 
 // finds checks which links a filter picks, whatever their order.
-func (s suite) finds(t *testing.T, organization uuid.UUID, f sharelink.Filter, want ...sharelink.Link) {
+func (s suite) finds(t T, organization uuid.UUID, f sharelink.Filter, want ...sharelink.Link) {
 	t.Helper()
 	f.Page, f.PerPage = 1, 100
 	page, err := s.Links(t.Context(), organization, f)
@@ -192,7 +226,7 @@ func (s suite) finds(t *testing.T, organization uuid.UUID, f sharelink.Filter, w
 		t.Errorf("search %q: total is %d, want %d", f.Search, page.Total, len(want))
 	}
 	got, wanted := make(map[uuid.UUID]bool), make(map[uuid.UUID]bool)
-	for _, l := range page.Links {
+	for _, l := range page.Items {
 		got[l.ID] = true
 	}
 	for _, l := range want {
@@ -203,7 +237,7 @@ func (s suite) finds(t *testing.T, organization uuid.UUID, f sharelink.Filter, w
 	}
 }
 
-func newID(t *testing.T, at time.Time) uuid.UUID {
+func newID(t T, at time.Time) uuid.UUID {
 	t.Helper()
 	id, err := sharelink.NewID(at)
 	noError(t, err)
@@ -226,14 +260,14 @@ func together(n int, f func(i int)) {
 	group.Wait()
 }
 
-func noError(t *testing.T, err error) {
+func noError(t T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func wantCode(t *testing.T, what string, err error, want sharelink.Code) {
+func wantCode(t T, what string, err error, want sharelink.Code) {
 	t.Helper()
 	if sharelink.CodeOf(err) != want {
 		t.Errorf("%s: error is %v, want a %s", what, err, want)
@@ -241,7 +275,7 @@ func wantCode(t *testing.T, what string, err error, want sharelink.Code) {
 }
 
 // equal compares what a store answers. An empty list may be nil or not, for all but a link's origins, which the wire shows.
-func equal(t *testing.T, what string, got, want any) {
+func equal(t T, what string, got, want any) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s: not as it should be (-want +got):\n%s", what, diff)

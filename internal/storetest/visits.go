@@ -5,7 +5,6 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,7 +13,7 @@ import (
 )
 
 // visit returns a visit to a link that the store does not know yet.
-func (s suite) visit(t *testing.T, link sharelink.Link, at time.Time) sharelink.Visit {
+func (s suite) visit(t T, link sharelink.Link, at time.Time) sharelink.Visit {
 	t.Helper()
 	return sharelink.Visit{
 		ID: newID(t, at), LinkID: link.ID, OrganizationID: link.OrganizationID, At: at, Outcome: sharelink.Opened,
@@ -23,7 +22,7 @@ func (s suite) visit(t *testing.T, link sharelink.Link, at time.Time) sharelink.
 }
 
 // spend opens a link and returns the visit and the status that decided.
-func (s suite) spend(t *testing.T, link sharelink.Link, at time.Time) (sharelink.Visit, sharelink.Status) {
+func (s suite) spend(t T, link sharelink.Link, at time.Time) (sharelink.Visit, sharelink.Status) {
 	t.Helper()
 	visit := s.visit(t, link, at)
 	_, status, err := s.Spend(t.Context(), link.Token, visit)
@@ -33,17 +32,17 @@ func (s suite) spend(t *testing.T, link sharelink.Link, at time.Time) (sharelink
 }
 
 // visited returns the visits of a link, up to 100.
-func (s suite) visited(t *testing.T, link sharelink.Link) []sharelink.Visit {
+func (s suite) visited(t T, link sharelink.Link) []sharelink.Visit {
 	t.Helper()
-	page, err := s.Visits(t.Context(), link.OrganizationID, link.ID, 1, 100)
+	page, err := s.Visits(t.Context(), link.OrganizationID, link.ID, sharelink.Paging{Page: 1, PerPage: 100})
 	noError(t, err)
-	if page.Total != len(page.Visits) && page.Total <= 100 {
-		t.Errorf("the list of %d visits says that there are %d", len(page.Visits), page.Total)
+	if page.Total != len(page.Items) && page.Total <= 100 {
+		t.Errorf("the list of %d visits says that there are %d", len(page.Items), page.Total)
 	}
-	return page.Visits
+	return page.Items
 }
 
-func testLinkByToken(t *testing.T, s suite) {
+func testLinkByToken(t T, s suite) {
 	link := s.create(t, s.organization(t), epoch)
 	got, err := s.LinkByToken(t.Context(), link.Token)
 	noError(t, err)
@@ -55,7 +54,7 @@ func testLinkByToken(t *testing.T, s suite) {
 }
 
 // Each open counts one, is remembered as it was, and answers the link as it then is. What is refused counts nothing.
-func testSpend(t *testing.T, s suite) {
+func testSpend(t T, s suite) {
 	org := s.organization(t)
 	link := s.create(t, org, epoch, func(l *sharelink.Link) { l.UsageLimit = 2 })
 	other := s.create(t, org, epoch)
@@ -99,13 +98,13 @@ func testSpend(t *testing.T, s suite) {
 	wantCode(t, "open a deleted link", err, sharelink.NotFound)
 
 	refused := s.visit(t, other, epoch)
-	refused.Outcome, refused.Origin, refused.Client, refused.Address = sharelink.RefusedOrigin, "", "", ""
+	refused.Outcome, refused.Origin, refused.Client, refused.Address = sharelink.OriginRefused, "", "", ""
 	noError(t, s.AddVisit(t.Context(), refused))
 	s.holds(t, other)
 	equal(t, "visits of the other", s.visited(t, other), []sharelink.Visit{refused})
 }
 
-func testSpendAtTheInstant(t *testing.T, s suite) {
+func testSpendAtTheInstant(t T, s suite) {
 	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.ExpiresAt = epoch.Add(time.Second) })
 	for at, want := range map[time.Duration]sharelink.Status{
 		time.Second - time.Millisecond: sharelink.Active,
@@ -121,7 +120,7 @@ func testSpendAtTheInstant(t *testing.T, s suite) {
 }
 
 // However many open at once, no more are let in than the limit says.
-func testSpendConcurrently(t *testing.T, s suite) {
+func testSpendConcurrently(t T, s suite) {
 	const callers, limit = 200, 50
 	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.UsageLimit = limit })
 	var opened atomic.Int64
@@ -141,7 +140,7 @@ func testSpendConcurrently(t *testing.T, s suite) {
 	}
 	link.UsageCount = limit
 	s.holds(t, link)
-	page, err := s.Visits(t.Context(), link.OrganizationID, link.ID, 1, 1)
+	page, err := s.Visits(t.Context(), link.OrganizationID, link.ID, sharelink.Paging{Page: 1, PerPage: 1})
 	noError(t, err)
 	if page.Total != callers {
 		t.Errorf("%d visits are remembered, want %d", page.Total, callers)
@@ -149,7 +148,7 @@ func testSpendConcurrently(t *testing.T, s suite) {
 }
 
 // Opens that meet changes of the link count exactly those that were let in.
-func testSpendWhileChanging(t *testing.T, s suite) {
+func testSpendWhileChanging(t T, s suite) {
 	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.UsageLimit = 0 })
 	var opened atomic.Int64
 	together(concurrency, func(i int) {
@@ -174,7 +173,7 @@ func testSpendWhileChanging(t *testing.T, s suite) {
 	}
 }
 
-func testSettleOnce(t *testing.T, s suite) {
+func testSettleOnce(t T, s suite) {
 	ctx := t.Context()
 	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.UsageLimit = 3 })
 	refused, _ := s.spend(t, link, epoch)
@@ -221,7 +220,7 @@ func testSettleOnce(t *testing.T, s suite) {
 }
 
 // While some open and others give back, what is counted in the end is who opened and did not give back.
-func testSettleConcurrently(t *testing.T, s suite) {
+func testSettleConcurrently(t T, s suite) {
 	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.UsageLimit = 20 })
 	var kept atomic.Int64
 	var mu sync.Mutex
@@ -258,7 +257,7 @@ func testSettleConcurrently(t *testing.T, s suite) {
 	}
 }
 
-func testVisitPages(t *testing.T, s suite) {
+func testVisitPages(t T, s suite) {
 	link := s.create(t, s.organization(t), epoch)
 	var all []sharelink.Visit
 	for i := range 7 {
@@ -267,22 +266,22 @@ func testVisitPages(t *testing.T, s suite) {
 		all = append([]sharelink.Visit{v}, all...)
 	}
 	for page, want := range map[int][]sharelink.Visit{1: all[:3], 2: all[3:6], 3: all[6:], 4: nil, math.MaxInt32: nil} {
-		got, err := s.Visits(t.Context(), link.OrganizationID, link.ID, page, 3)
+		got, err := s.Visits(t.Context(), link.OrganizationID, link.ID, sharelink.Paging{Page: page, PerPage: 3})
 		noError(t, err)
-		equal(t, fmt.Sprintf("page %d", page), got, sharelink.VisitPage{Visits: want, Total: 7})
+		equal(t, fmt.Sprintf("page %d", page), got, sharelink.Page[sharelink.Visit]{Items: want, Total: 7})
 	}
 }
 
-func testVisitsOfOthers(t *testing.T, s suite) {
+func testVisitsOfOthers(t T, s suite) {
 	link := s.create(t, s.organization(t), epoch)
 	s.spend(t, link, epoch)
 	for what, id := range map[string]uuid.UUID{"another organization's link": link.ID, "no link": newID(t, epoch)} {
-		_, err := s.Visits(t.Context(), s.organization(t), id, 1, 20)
+		_, err := s.Visits(t.Context(), s.organization(t), id, sharelink.DefaultPaging())
 		wantCode(t, "visits of "+what, err, sharelink.NotFound)
 	}
 }
 
-func testForgetVisits(t *testing.T, s suite) {
+func testForgetVisits(t T, s suite) {
 	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.UsageLimit = 0 })
 	const old = 1100 // more than any store forgets in one go
 	together(concurrency, func(int) {

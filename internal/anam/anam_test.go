@@ -1,0 +1,255 @@
+package anam
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/anamtest"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+var (
+	persona = uuid.MustParse(anamtest.Persona)
+	link    = sharelink.Link{PersonaID: persona, Token: "sh_secret"}
+	visit   = sharelink.Visit{At: day}
+	day     = time.Date(2026, 4, 20, 10, 0, 0, 123e6, time.UTC)
+)
+
+func now() time.Time { return day }
+
+func TestAnamMakesSessions(t *testing.T) {
+	t.Parallel()
+	fake := anamtest.Start(t)
+	a := New(fake.URL+"/", anamtest.Key, now)
+	got, err := a.Session(t.Context(), link, visit)
+	if err != nil || got != (sharelink.Session{Token: "session-1", ExpiresAt: day.Add(time.Hour)}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	want := []string{`POST /v1/auth/session-token {"clientLabel":"sharelinks","personaConfig":{"personaId":"` + anamtest.Persona + `"}}`}
+	if diff := cmp.Diff(want, fake.Requests()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnamsRefusals(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer func(w http.ResponseWriter, r *http.Request)
+		code   sharelink.Code
+		wait   time.Duration
+	}{
+		"bad request":   {status(400, ""), sharelink.PersonaRefused, time.Minute},
+		"unauthorized":  {status(401, ""), sharelink.PersonaRefused, time.Minute},
+		"out of credit": {status(402, ""), sharelink.PersonaRefused, time.Minute},
+		"forbidden":     {status(403, "120"), sharelink.PersonaRefused, 2 * time.Minute},
+		"redirect":      {status(302, ""), sharelink.PersonaRefused, time.Minute},
+		"too many":      {status(429, "7"), sharelink.PersonaUnavailable, 7 * time.Second},
+		"at once":       {status(429, "0"), sharelink.PersonaUnavailable, time.Second},
+		"too long":      {status(429, "999999"), sharelink.PersonaUnavailable, time.Hour},
+		"nonsense":      {status(429, "tomorrow"), sharelink.PersonaUnavailable, 5 * time.Second},
+		"broken":        {status(500, ""), sharelink.PersonaUnavailable, 5 * time.Second},
+		"down":          {status(503, "9"), sharelink.PersonaUnavailable, 9 * time.Second},
+		"gateway":       {status(504, ""), sharelink.PersonaTimeout, 0},
+		"no token":      {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{}`)) }, sharelink.PersonaTimeout, 0},
+		"HTML":          {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`<html>`)) }, sharelink.PersonaTimeout, 0},
+		"cut off":       {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, sharelink.PersonaTimeout, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var calls atomic.Int32
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				calls.Add(1)
+				c.answer(w, r)
+			}))
+			t.Cleanup(server.Close)
+			_, err := New(server.URL, anamtest.Key, now).Session(t.Context(), link, visit)
+			var e *sharelink.Error
+			if sharelink.CodeOf(err) != c.code {
+				t.Fatalf("%v, want %s", err, c.code)
+			}
+			if e = err.(*sharelink.Error); e.RetryAfter != c.wait {
+				t.Errorf("wait %v, want %v", e.RetryAfter, c.wait)
+			}
+			if calls.Load() != 1 {
+				t.Errorf("asked %d times: it may have been spent", calls.Load())
+			}
+			if strings.Contains(err.Error(), anamtest.Key) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("a secret is in %v", err)
+			}
+		})
+	}
+}
+
+func status(code int, retryAfter string) func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "/elsewhere")
+		if retryAfter != "" {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		w.WriteHeader(code)
+		_, _ = w.Write([]byte("a secret of Anam's"))
+	}
+}
+
+// A call that no connection was there for is tried once more, and is no visit.
+func TestAnamIsAskedAgainOnlyIfItWasNotAsked(t *testing.T) {
+	t.Parallel()
+	fake := anamtest.Start(t)
+	a := New(fake.URL, anamtest.Key, now)
+	var dials atomic.Int32
+	dial := (&net.Dialer{}).DialContext
+	a.http.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dials.Add(1)%2 == 1 {
+			return nil, &net.OpError{Op: "dial", Err: net.UnknownNetworkError("refused")}
+		}
+		return dial(ctx, network, address)
+	}
+	if s, err := a.Session(t.Context(), link, visit); err != nil || s.Token != "session-1" || dials.Load() != 2 {
+		t.Errorf("%v, %v after %d dials", s, err, dials.Load())
+	}
+	a = New("http://127.0.0.1:1", anamtest.Key, now)
+	if _, err := a.Session(t.Context(), link, visit); sharelink.CodeOf(err) != sharelink.PersonaUnavailable {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAnamThatDoesNotAnswerIsATimeout(t *testing.T) {
+	t.Parallel()
+	asked, release := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(asked); <-release }))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(release) })
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	if _, err := New(server.URL, anamtest.Key, now).Session(ctx, link, visit); sharelink.CodeOf(err) != sharelink.PersonaTimeout {
+		t.Errorf("%v", err)
+	}
+}
+
+// After a few failures in a row a dead Anam is not asked, and visitors are told at once.
+func TestBreaker(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+	t.Cleanup(server.Close)
+	a := New(server.URL, anamtest.Key, now)
+	for range breakAfter + 10 {
+		if _, err := a.Session(t.Context(), link, visit); sharelink.CodeOf(err) != sharelink.PersonaUnavailable {
+			t.Fatalf("%v", err)
+		}
+	}
+	if n := calls.Load(); n != breakAfter {
+		t.Errorf("asked %d times, want %d", n, breakAfter)
+	}
+	if _, err := a.Persona(t.Context(), uuid.Nil, persona); sharelink.CodeOf(err) != sharelink.Unavailable {
+		t.Errorf("%v", err)
+	}
+}
+
+// A refusal is Anam's right, not its failure: the breaker stays closed however many there are.
+func TestRefusalsDoNotTripTheBreaker(t *testing.T) {
+	t.Parallel()
+	fake := anamtest.Start(t)
+	var refuse atomic.Bool
+	refuse.Store(true)
+	fake.Refuse = func(w http.ResponseWriter, _ *http.Request) bool {
+		if refuse.Load() {
+			w.WriteHeader(http.StatusPaymentRequired)
+		}
+		return refuse.Load()
+	}
+	a := New(fake.URL, anamtest.Key, now)
+	for range 2 * breakAfter {
+		if _, err := a.Session(t.Context(), link, visit); sharelink.CodeOf(err) != sharelink.PersonaRefused {
+			t.Fatal(err)
+		}
+	}
+	refuse.Store(false)
+	if _, err := a.Session(t.Context(), link, visit); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCallsInFlightAreBounded(t *testing.T) {
+	t.Parallel()
+	fake := anamtest.Start(t)
+	var running, most atomic.Int32
+	fake.Refuse = func(http.ResponseWriter, *http.Request) bool {
+		n := running.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		running.Add(-1)
+		return false
+	}
+	a := New(fake.URL, anamtest.Key, now)
+	var group sync.WaitGroup
+	for range 4 * maxInFlight {
+		group.Go(func() {
+			if _, err := a.Session(t.Context(), link, visit); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if most.Load() > maxInFlight {
+		t.Errorf("%d at once", most.Load())
+	}
+	for range maxInFlight {
+		a.slots <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.Session(ctx, link, visit); sharelink.CodeOf(err) != sharelink.PersonaUnavailable {
+		t.Errorf("without a turn: %v", err)
+	}
+}
+
+func TestPersonas(t *testing.T) {
+	t.Parallel()
+	fake := anamtest.Start(t)
+	at := day
+	a := New(fake.URL, anamtest.Key, func() time.Time { return at })
+	for range 3 {
+		p, err := a.Persona(t.Context(), uuid.Max, persona)
+		if err != nil || p != (sharelink.Persona{ID: persona, OrganizationID: uuid.Max, Name: anamtest.PersonaName}) {
+			t.Fatalf("%v, %v", p, err)
+		}
+	}
+	if n := len(fake.Requests()); n != 1 {
+		t.Errorf("asked %d times for one persona", n)
+	}
+	at = at.Add(personaTTL)
+	if _, err := a.Persona(t.Context(), uuid.Max, persona); err != nil || len(fake.Requests()) != 2 {
+		t.Errorf("%v, asked %d times", err, len(fake.Requests()))
+	}
+	if _, err := a.Persona(t.Context(), uuid.Max, uuid.Nil); sharelink.CodeOf(err) != sharelink.NotFound {
+		t.Errorf("%v", err)
+	}
+	if _, err := New(fake.URL, "wrong", now).Persona(t.Context(), uuid.Max, persona); sharelink.CodeOf(err) != sharelink.Unavailable {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestPersonaName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"Ada": "Ada", "": "Persona", " \x00\n ": "Persona", "A\x00d\ra\xff": "Ada", strings.Repeat("é", 200): strings.Repeat("é", 100),
+	} {
+		if got := personaName(name); got != want {
+			t.Errorf("%q: %q", name, got)
+		}
+	}
+}

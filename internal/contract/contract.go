@@ -1,0 +1,209 @@
+// Package contract holds requests and responses to an OpenAPI document. It takes the document as an argument, works on
+// net/http, and knows no operation by name. kin-openapi decides what is valid; this package finds what it does not look at
+// and says in words what is wrong and what would be right.
+package contract
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+)
+
+// Contract is an OpenAPI document, ready to check requests and responses against. It is safe for concurrent use.
+type Contract struct {
+	JSON       []byte       // the document as JSON
+	Operations []*Operation // in no particular order, but literal paths before those with parameters
+
+	schemas openapi3.Schemas
+}
+
+// Options are what a document cannot say. The zero value is valid.
+type Options struct {
+	MaxBody int64             // the largest request body that is read, in bytes; 0 is 64 KiB
+	Formats map[string]Format // string formats of the document beyond those of OpenAPI and uuid
+}
+
+// Format returns nil for a text that has the format. An error that also has a method Hint() string is shown to the caller
+// as it is; for any other the words are made from the schema.
+type Format func(text string) error
+
+// Operation is one operation of the document.
+type Operation struct {
+	ID     string
+	Method string
+	Path   string // as in the document, such as /v1/share-links/{id}
+	Public bool   // whether it needs no credentials
+
+	segments  []string
+	params    openapi3.Parameters
+	query     map[string]*openapi3.Parameter
+	body      *openapi3.RequestBody // nil when it takes none
+	responses *openapi3.Responses
+	maxBody   int64
+	*checks
+}
+
+// checks are the options of kin-openapi, made once: every request and response is checked with them.
+type checks struct {
+	parameter *openapi3filter.Options
+	request   []openapi3.SchemaValidationOption
+	response  []openapi3.SchemaValidationOption
+}
+
+// Load reads a document and checks that it is valid. Its examples are not checked: that is work for a test, not for every
+// start.
+func Load(document []byte, o Options) (*Contract, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(document)
+	if err != nil {
+		return nil, fmt.Errorf("load the contract: %w", err)
+	}
+	if err := doc.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
+		return nil, fmt.Errorf("the contract is not valid: %w", err)
+	}
+	c := &Contract{}
+	if doc.Components != nil {
+		c.schemas = doc.Components.Schemas
+	}
+	if c.JSON, err = doc.MarshalJSON(); err != nil {
+		return nil, fmt.Errorf("write the contract as JSON: %w", err)
+	}
+	checks := newChecks(o.Formats)
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			c.Operations = append(c.Operations, newOperation(doc, method, path, item, op, o.MaxBody, checks))
+		}
+	}
+	slices.SortFunc(c.Operations, func(a, b *Operation) int {
+		return cmp.Or(cmp.Compare(strings.Count(a.Path, "{"), strings.Count(b.Path, "{")), cmp.Compare(a.Path, b.Path))
+	})
+	return c, nil
+}
+
+func newOperation(doc *openapi3.T, method, path string, item *openapi3.PathItem, op *openapi3.Operation, maxBody int64, checks *checks) *Operation {
+	security := doc.Security
+	if op.Security != nil {
+		security = *op.Security
+	}
+	result := &Operation{
+		ID:        op.OperationID,
+		Method:    method,
+		Path:      path,
+		Public:    len(security) == 0,
+		segments:  strings.Split(path, "/"),
+		params:    slices.Concat(item.Parameters, op.Parameters),
+		query:     map[string]*openapi3.Parameter{},
+		responses: op.Responses,
+		maxBody:   cmp.Or(maxBody, 64<<10),
+		checks:    checks,
+	}
+	if op.RequestBody != nil {
+		result.body = op.RequestBody.Value
+	}
+	for _, p := range result.params {
+		if p.Value.In == openapi3.ParameterInQuery {
+			result.query[p.Value.Name] = p.Value
+		}
+	}
+	return result
+}
+
+// newChecks hands the formats over with each check because kin-openapi's registry of them is global to the process.
+func newChecks(formats map[string]Format) *checks {
+	validators := map[string]openapi3.StringFormatValidator{"uuid": openapi3.NewCallbackValidator(checkUUID)}
+	for name, check := range formats {
+		validators[name] = openapi3.NewCallbackValidator(check)
+	}
+	options := func(direction openapi3.SchemaValidationOption) []openapi3.SchemaValidationOption {
+		return []openapi3.SchemaValidationOption{
+			direction, openapi3.MultiErrors(), openapi3.WithStringFormatValidators(validators), openapi3.DisableSchemaErrorDetails(),
+		}
+	}
+	c := &checks{request: options(openapi3.VisitAsRequest()), response: options(openapi3.VisitAsResponse())}
+	c.parameter = &openapi3filter.Options{MultiError: true, SkipSettingDefaults: true, SchemaValidationOptions: c.request}
+	return c
+}
+
+// Operation returns the operation with this operationId, nil if there is none.
+func (c *Contract) Operation(id string) *Operation {
+	i := slices.IndexFunc(c.Operations, func(o *Operation) bool { return o.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return c.Operations[i]
+}
+
+// Match returns the operation that answers a request and the values of its path parameters, or nil. HEAD is answered as
+// GET is (RFC 9110, section 9.3.2).
+func (c *Contract) Match(r *http.Request) (*Operation, map[string]string) {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	given := strings.Split(r.URL.EscapedPath(), "/")
+	for _, o := range c.Operations {
+		if params, ok := o.match(given); ok && o.Method == method {
+			return o, params
+		}
+	}
+	return nil, nil
+}
+
+func (o *Operation) match(given []string) (map[string]string, bool) {
+	if len(given) != len(o.segments) {
+		return nil, false
+	}
+	params := map[string]string{}
+	for i, want := range o.segments {
+		value, err := url.PathUnescape(given[i])
+		name, isParam := strings.CutPrefix(want, "{")
+		if err != nil || isParam && value == "" || !isParam && value != want {
+			return nil, false
+		}
+		if isParam {
+			params[strings.TrimSuffix(name, "}")] = value
+		}
+	}
+	return params, true
+}
+
+// Enum returns the values of the component schema with this name, nil if it is not an enumeration of texts.
+func (c *Contract) Enum(schema string) []string {
+	ref := c.schemas[schema]
+	if ref == nil || ref.Value == nil {
+		return nil
+	}
+	var values []string
+	for _, v := range ref.Value.Enum {
+		if text, ok := v.(string); ok {
+			values = append(values, text)
+		}
+	}
+	return values
+}
+
+var errNotUUID = errors.New("not a UUID")
+
+// checkUUID accepts the one form that RFC 9562 shows, in either case. Parsers of UUIDs accept several more.
+func checkUUID(s string) error {
+	if len(s) != 36 {
+		return errNotUUID
+	}
+	for i := range len(s) {
+		b := s[i] | 0x20 // lower case
+		switch hyphen := i == 8 || i == 13 || i == 18 || i == 23; {
+		case hyphen && s[i] == '-':
+		case !hyphen && ('0' <= s[i] && s[i] <= '9' || 'a' <= b && b <= 'f'):
+		default:
+			return errNotUUID
+		}
+	}
+	return nil
+}

@@ -1,0 +1,215 @@
+package pages
+
+import (
+	"bytes"
+	"crypto/rand"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+// Place is where a link is seen: in a page of its own, or in the frame that an embed shows. It is a path and a class of
+// the page.
+type Place string
+
+// The places.
+const (
+	Share Place = "share"
+	Frame Place = "frame"
+)
+
+// placeOf returns the one place of a link.
+func placeOf(link sharelink.Link) Place {
+	switch link.Type {
+	case api.ShareLinkTypeLink:
+		return Share
+	case api.ShareLinkTypePlayerEmbed, api.ShareLinkTypeOrbEmbed:
+		return Frame
+	}
+	panic("no place for a link of type " + link.Type)
+}
+
+// URL returns where a person opens the link.
+func (p *Pages) URL(link sharelink.Link) string {
+	return p.config.PublicURL().String() + "/" + string(placeOf(link)) + "/" + link.Token
+}
+
+// linkView is what the page's template shows.
+type linkView struct {
+	Place    Place
+	State    string // the section that is seen first
+	Active   bool   // whether the link can be opened, as far as is known
+	Theme    string // "dark" or "light"; "" is the visitor's choice
+	Nonce    string // lets in the page's own style and script
+	CSS      template.CSS
+	JS       template.JS
+	Persona  string
+	URL      string // where the link is opened
+	Sessions string // where to POST
+	Site     string // the origin that shows the page in a frame and may not
+	Page     bool   // whether the link opens in a page of its own only
+
+	RemoveWatermark bool
+
+	Player    string // URL of the player's script, "" in local mode
+	Integrity string
+	Engine    string
+}
+
+// Link shows a link of this status, or leads to its place if that is another. To look at it spends nothing, however often;
+// only the button's POST does.
+func (p *Pages) Link(w http.ResponseWriter, r *http.Request, place Place, link sharelink.Link, status sharelink.Status) {
+	v := p.view(r, place)
+	v.RemoveWatermark = link.RemoveWatermark
+	site := embedder(r)
+	switch {
+	case site != "" && !mayEmbed(link, site):
+		// The browser would refuse to show the link's page there, and leave a blank. This page has nothing of the link in it,
+		// so it can be shown instead, to the site that asked and to no other, and says what is missing.
+		v.State, v.Site, v.Page = "site", site, placeOf(link) == Share
+		p.write(w, http.StatusForbidden, v, site)
+	case place != placeOf(link):
+		p.redirect(w, r, link)
+	case status == sharelink.Active:
+		v.State, v.Active, v.Persona, v.URL = "ready", true, link.PersonaName, p.URL(link)
+		// Relative, so that it is right behind any proxy and at any address that the page was loaded from.
+		v.Sessions = "../v1/share/" + url.PathEscape(link.Token) + "/sessions"
+		if p.config.Engine != "" {
+			v.Player, v.Integrity, v.Engine = p.config.Player, p.config.Integrity, p.config.Engine
+		}
+		p.write(w, http.StatusOK, v, frameAncestors(link))
+	default:
+		v.State = strings.ToLower(string(status))
+		p.write(w, http.StatusGone, v, frameAncestors(link))
+	}
+}
+
+// NoLink says that there is no link to show, because of this HTTP status: 404 where the token is of none, any other where it
+// could not be looked up.
+func (p *Pages) NoLink(w http.ResponseWriter, r *http.Request, place Place, status int) {
+	v := p.view(r, place)
+	v.State = "unavailable"
+	if status == http.StatusNotFound {
+		v.State = "unknown"
+	}
+	p.write(w, status, v, embedder(r))
+}
+
+func (p *Pages) view(r *http.Request, place Place) linkView {
+	return linkView{Place: place, Theme: themeOf(r), Nonce: rand.Text(), CSS: p.css, JS: p.js}
+}
+
+func (p *Pages) write(w http.ResponseWriter, status int, v linkView, ancestors string) {
+	var b bytes.Buffer
+	if err := p.link.Execute(&b, v); err != nil {
+		panic(err) // the template and the view are ours, and a buffer takes all
+	}
+	restrict(w.Header(), v, ancestors)
+	writeHTML(w, status, b.Bytes())
+}
+
+// redirect leads to the one place of the link, which follows its type: an embed's own page would be framed by no site, and
+// a LINK's frame would be one that no site may show. The type can change, so it is not permanent.
+func (p *Pages) redirect(w http.ResponseWriter, r *http.Request, link sharelink.Link) {
+	restrict(w.Header(), linkView{}, "")
+	to := p.config.PublicURL().Path + "/" + string(placeOf(link)) + "/" + url.PathEscape(link.Token)
+	if theme := themeOf(r); theme != "" {
+		to += "?theme=" + theme
+	}
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusFound)
+}
+
+// Protect sets the headers of every response about a token, errors included: it is indexed by no crawler, framed by no
+// site, and its address is in no referrer.
+func Protect(h http.Header) {
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Robots-Tag", "noindex")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cache-Control", "no-store")
+}
+
+// restrict sets the headers that keep the page to what it is for.
+func restrict(h http.Header, v linkView, ancestors string) {
+	if ancestors == "" {
+		ancestors = "'none'"
+	}
+	policy := []string{"default-src 'none'", "base-uri 'none'", "form-action 'none'", "img-src data:", "frame-ancestors " + ancestors}
+	if v.Nonce != "" {
+		policy = append(policy, "style-src 'nonce-"+v.Nonce+"'")
+	}
+	features := "microphone=(), autoplay=()"
+	if v.Active {
+		features = "microphone=(self), autoplay=(self)"
+		// The nonce lets in the player too: the page's script gives it to the one element that loads it.
+		policy = append(policy, "script-src 'nonce-"+v.Nonce+"'", "connect-src "+strings.Join(append([]string{"'self'"}, engineSources(v.Engine)...), " "))
+		if v.Engine != "" {
+			policy = append(policy, "media-src blob: mediastream:")
+		}
+	}
+	Protect(h)
+	h.Set("Content-Security-Policy", strings.Join(policy, "; "))
+	h.Set("Permissions-Policy", features+", accelerometer=(), camera=(), display-capture=(), fullscreen=(self), geolocation=(), "+
+		"gyroscope=(), magnetometer=(), midi=(), payment=(), usb=()")
+	if v.Place == Share {
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	}
+}
+
+// engineSources returns what the player connects to: the API, by HTTP and WebSocket, and the hosts of Anam's engine, of
+// which the API names one for each session.
+func engineSources(engine string) []string {
+	if engine == "" {
+		return nil
+	}
+	sources := []string{"https://*.anam.ai", "wss://*.anam.ai"}
+	u, err := url.Parse(engine)
+	if err != nil || strings.HasSuffix(u.Host, ".anam.ai") && u.Scheme == "https" {
+		return sources
+	}
+	return append(sources, u.Scheme+"://"+u.Host, strings.Replace(u.Scheme, "http", "ws", 1)+"://"+u.Host)
+}
+
+// frameAncestors returns the frame-ancestors of a link's page: which sites may show it in a frame.
+func frameAncestors(link sharelink.Link) string {
+	switch {
+	case placeOf(link) == Share:
+		return "'none'"
+	case link.AllowAllOrigins:
+		return "*"
+	}
+	return strings.Join(link.AllowedOrigins, " ")
+}
+
+// mayEmbed returns what frameAncestors says to the browser.
+func mayEmbed(link sharelink.Link, site string) bool {
+	return placeOf(link) == Frame && (link.AllowAllOrigins || slices.Contains(link.AllowedOrigins, site))
+}
+
+// embedder returns the origin of the page that shows the response in a frame, "" when it is in none, or the site does not
+// say. It serves for better words only: frame-ancestors decides, and depends on no header.
+func embedder(r *http.Request) string {
+	if !slices.Contains([]string{"iframe", "frame", "embed", "object"}, r.Header.Get("Sec-Fetch-Dest")) {
+		return ""
+	}
+	u, err := url.Parse(r.Referer())
+	if err != nil {
+		return ""
+	}
+	origin, _ := sharelink.ParseOrigin(u.Scheme + "://" + u.Host)
+	return origin
+}
+
+// themeOf returns the theme that the page is asked to have, by the parameter that Anam's own frame has.
+func themeOf(r *http.Request) string {
+	if theme := r.URL.Query().Get("theme"); theme == "dark" || theme == "light" {
+		return theme
+	}
+	return ""
+}

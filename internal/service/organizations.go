@@ -1,0 +1,168 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+// Authenticate returns the organization that an API key belongs to. Errors: Unauthorized, Unavailable.
+func (s *Service) Authenticate(ctx context.Context, secret string) (sharelink.Organization, error) {
+	org, err := s.store.OrganizationOfKey(ctx, sharelink.HashSecret(secret))
+	if sharelink.CodeOf(err) == sharelink.NotFound {
+		return sharelink.Organization{}, &sharelink.Error{Code: sharelink.Unauthorized, Detail: "the API key is unknown or was revoked"}
+	}
+	return org, err
+}
+
+// CreateOrganization adds an organization. Errors: Invalid, Conflict, Unavailable.
+func (s *Service) CreateOrganization(ctx context.Context, name string, watermarkRemoval bool) (sharelink.Organization, error) {
+	name, err := sharelink.CleanName("name", name)
+	if err != nil {
+		return sharelink.Organization{}, err
+	}
+	now := s.instant()
+	id, err := s.newID(now)
+	if err != nil {
+		return sharelink.Organization{}, fmt.Errorf("make an organization id: %w", err)
+	}
+	org := sharelink.Organization{ID: id, Name: name, WatermarkRemoval: watermarkRemoval, CreatedAt: now}
+	return org, s.store.CreateOrganization(ctx, org)
+}
+
+// Organization returns the organization with this name. Errors: NotFound, Unavailable.
+func (s *Service) Organization(ctx context.Context, name string) (sharelink.Organization, error) {
+	return s.store.OrganizationNamed(ctx, name)
+}
+
+// Organizations returns all, by name. Error: Unavailable.
+func (s *Service) Organizations(ctx context.Context) ([]sharelink.Organization, error) {
+	return s.store.Organizations(ctx)
+}
+
+// SetWatermarkRemoval sets whether an organization's links may remove the watermark. Errors: NotFound, Unavailable.
+func (s *Service) SetWatermarkRemoval(ctx context.Context, organization string, allowed bool) (sharelink.Organization, error) {
+	return s.store.SetWatermarkRemoval(ctx, organization, allowed)
+}
+
+// AddPersona adds a persona to an organization; with a nil id it gets a new one. Errors: Invalid, NotFound, Conflict,
+// Unavailable.
+func (s *Service) AddPersona(ctx context.Context, organization string, id *uuid.UUID, name string) (sharelink.Persona, error) {
+	org, err := s.store.OrganizationNamed(ctx, organization)
+	if err != nil {
+		return sharelink.Persona{}, err
+	}
+	if name, err = sharelink.CleanName("name", name); err != nil {
+		return sharelink.Persona{}, err
+	}
+	now := s.instant()
+	if id == nil {
+		made, err := s.newID(now)
+		if err != nil {
+			return sharelink.Persona{}, fmt.Errorf("make a persona id: %w", err)
+		}
+		id = &made
+	}
+	p := sharelink.Persona{ID: *id, OrganizationID: org.ID, Name: name, CreatedAt: now}
+	return p, s.store.AddPersona(ctx, p)
+}
+
+// Personas returns an organization's personas, by name. Errors: NotFound, Unavailable.
+func (s *Service) Personas(ctx context.Context, organization string) ([]sharelink.Persona, error) {
+	org, err := s.store.OrganizationNamed(ctx, organization)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.PersonasOf(ctx, org.ID)
+}
+
+// RemovePersona removes a persona: no new links lead to it. It returns how many links to it remain and go on working.
+// Errors: NotFound, Unavailable.
+func (s *Service) RemovePersona(ctx context.Context, organization string, id uuid.UUID) (links int, err error) {
+	org, err := s.store.OrganizationNamed(ctx, organization)
+	if err != nil {
+		return 0, err
+	}
+	return s.store.RemovePersona(ctx, org.ID, id)
+}
+
+// CreateKey makes an API key for an organization and returns it: the only time that it can be seen.
+// Errors: Invalid, NotFound, Unavailable.
+func (s *Service) CreateKey(ctx context.Context, organization, label string) (secret string, key sharelink.Key, err error) {
+	org, err := s.store.OrganizationNamed(ctx, organization)
+	if err != nil {
+		return "", sharelink.Key{}, err
+	}
+	if label = strings.TrimSpace(label); label != "" {
+		if label, err = sharelink.CleanName("label", label); err != nil {
+			return "", sharelink.Key{}, err
+		}
+	}
+	secret, made, err := newKey(org, label, s.instant())
+	if err != nil {
+		return "", sharelink.Key{}, err
+	}
+	return secret, *made, s.store.AddKey(ctx, *made, sharelink.HashSecret(secret))
+}
+
+func newKey(org sharelink.Organization, label string, now time.Time) (secret string, key *sharelink.Key, err error) {
+	if secret, err = sharelink.NewSecret(); err != nil {
+		return "", nil, fmt.Errorf("make an API key: %w", err)
+	}
+	return secret, &sharelink.Key{Prefix: sharelink.VisiblePrefix(secret), Label: label, OrganizationID: org.ID, CreatedAt: now}, nil
+}
+
+// Keys returns an organization's keys, the revoked ones too, oldest first. Errors: NotFound, Unavailable.
+func (s *Service) Keys(ctx context.Context, organization string) ([]sharelink.Key, error) {
+	org, err := s.store.OrganizationNamed(ctx, organization)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.KeysOf(ctx, org.ID)
+}
+
+// RevokeKey ends the key with this visible prefix; the whole key is accepted too. Errors: NotFound, Unavailable.
+func (s *Service) RevokeKey(ctx context.Context, prefix string) (sharelink.Key, error) {
+	return s.store.RevokeKey(ctx, sharelink.VisiblePrefix(prefix), s.instant())
+}
+
+// LocalPersonas are the personas that were added to the store.
+type LocalPersonas struct{ Store sharelink.Store }
+
+// Persona returns the organization's persona with this id, or a NotFound.
+func (l LocalPersonas) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
+	p, err := l.Store.Persona(ctx, organization, id)
+	if sharelink.CodeOf(err) == sharelink.NotFound {
+		return sharelink.Persona{}, ErrNoPersona
+	}
+	return p, err
+}
+
+// ErrNoPersona is the error for a persona that the organization does not have.
+var ErrNoPersona = sharelink.FieldError(sharelink.NotFound, "/personaId", "the organization has no persona with this id")
+
+// AnyPersona accepts every id, for trying things out. A persona that was added keeps its name, any other is "Persona".
+type AnyPersona struct{ Store sharelink.Store }
+
+// Persona returns a persona with this id. Error: Unavailable.
+func (a AnyPersona) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
+	p, err := a.Store.Persona(ctx, organization, id)
+	if sharelink.CodeOf(err) == sharelink.NotFound {
+		return sharelink.Persona{ID: id, OrganizationID: organization, Name: "Persona"}, nil
+	}
+	return p, err
+}
+
+// withCause returns err with one more cause for the log.
+func withCause(err, cause error) error {
+	if e, ok := errors.AsType[*sharelink.Error](err); ok {
+		return e.WithCause(cause)
+	}
+	return errors.Join(err, cause)
+}

@@ -1,0 +1,133 @@
+// Package service is what can be done with share links, organizations, personas and keys. It puts the store, the clock,
+// ids, personas and sessions together: rules are decided here, kept by the store and said by the server.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+// Service is the one way to the store. Its errors are *sharelink.Error, or failures inside.
+type Service struct {
+	store           sharelink.Store
+	now             func() time.Time
+	newID           func(at time.Time) (uuid.UUID, error)
+	newToken        func() (string, error)
+	personas        Personas
+	sessions        Sessions
+	sessionTimeout  time.Duration
+	visitsRetention time.Duration
+	observe         func(sharelink.Outcome)
+}
+
+// Options are what a service is made from. Only the store is needed.
+type Options struct {
+	Store    sharelink.Store
+	Now      func() time.Time                      // the clock; nil is time.Now
+	NewID    func(at time.Time) (uuid.UUID, error) // nil is sharelink.NewID
+	NewToken func() (string, error)                // nil is sharelink.NewToken
+	Personas Personas                              // nil is LocalPersonas
+	Sessions Sessions                              // without it no link can be opened
+
+	SessionTimeout  time.Duration // how long a session may take to be made; 0 is 10 s
+	VisitsRetention time.Duration // how long visits are kept; 0 is for ever
+	// Observe, unless nil, gets the outcome of every attempt to open a link that exists.
+	Observe func(sharelink.Outcome)
+}
+
+// Personas looks personas up.
+type Personas interface {
+	// Persona returns the organization's persona with this id, or a NotFound.
+	Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error)
+}
+
+// Sessions makes what a visitor talks to a persona with.
+type Sessions interface {
+	// Session makes a session for a visit to the link. An error with the code PersonaUnavailable or PersonaRefused means
+	// that for sure none was made; with any other one may have been.
+	Session(ctx context.Context, link sharelink.Link, visit sharelink.Visit) (sharelink.Session, error)
+}
+
+// New returns a service.
+func New(o Options) *Service {
+	s := &Service{
+		store:           o.Store,
+		now:             o.Now,
+		newID:           o.NewID,
+		newToken:        o.NewToken,
+		personas:        o.Personas,
+		sessions:        o.Sessions,
+		sessionTimeout:  o.SessionTimeout,
+		visitsRetention: o.VisitsRetention,
+		observe:         o.Observe,
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.newID == nil {
+		s.newID = sharelink.NewID
+	}
+	if s.newToken == nil {
+		s.newToken = sharelink.NewToken
+	}
+	if s.personas == nil {
+		s.personas = LocalPersonas{o.Store}
+	}
+	if s.sessionTimeout == 0 {
+		s.sessionTimeout = 10 * time.Second
+	}
+	if s.observe == nil {
+		s.observe = func(sharelink.Outcome) {}
+	}
+	return s
+}
+
+// instant reads the clock, in UTC and at the precision that is kept.
+func (s *Service) instant() time.Time { return s.now().UTC().Truncate(sharelink.Precision) }
+
+// Sweep removes what is kept for a limited time and is past it: idempotency keys and visits.
+func (s *Service) Sweep(ctx context.Context) error {
+	now := s.instant()
+	_, err := s.store.ForgetKeys(ctx, now.Add(-IdempotencyWindow))
+	if s.visitsRetention > 0 {
+		_, visitsErr := s.store.ForgetVisits(ctx, now.Add(-s.visitsRetention))
+		err = errors.Join(err, visitsErr)
+	}
+	return err
+}
+
+// Ping returns an error when the store cannot answer.
+func (s *Service) Ping(ctx context.Context) error { return s.store.Ping(ctx) }
+
+// DefaultOrganization is the name of the organization that a first start creates.
+const DefaultOrganization = "default"
+
+// Bootstrap makes an empty store ready for use: the organization DefaultOrganization, the persona Cara with the id of all
+// zeros that the documentation's examples name, and, if wanted, an API key, which is returned. On a store that has an
+// organization it changes nothing.
+func (s *Service) Bootstrap(ctx context.Context, withKey bool) (secret string, created bool, err error) {
+	now := s.instant()
+	id, err := s.newID(now)
+	if err != nil {
+		return "", false, fmt.Errorf("make an organization id: %w", err)
+	}
+	org := sharelink.Organization{ID: id, Name: DefaultOrganization, CreatedAt: now}
+	var key *sharelink.Key
+	if withKey {
+		if secret, key, err = newKey(org, "first start", now); err != nil {
+			return "", false, err
+		}
+	}
+	cara := sharelink.Persona{ID: uuid.Nil, OrganizationID: org.ID, Name: "Cara", CreatedAt: now}
+	created, err = s.store.Bootstrap(ctx, org, cara, key, sharelink.HashSecret(secret))
+	if err != nil || !created {
+		return "", false, err
+	}
+	return secret, true, nil
+}

@@ -1,0 +1,63 @@
+package sharelink
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// Organization owns personas, keys and links.
+type Organization struct {
+	ID               uuid.UUID
+	Name             string // unique
+	WatermarkRemoval bool   // whether its links may remove the watermark
+	CreatedAt        time.Time
+}
+
+// Persona is whom a link leads to.
+type Persona struct {
+	ID             uuid.UUID // unique within its organization
+	OrganizationID uuid.UUID
+	Name           string
+	CreatedAt      time.Time
+}
+
+// Key is what is kept of an API key. The key itself is shown once, when it is created.
+type Key struct {
+	Prefix         string // the first characters of the key, unique; names it
+	Label          string // chosen by the person who created it, may be ""
+	OrganizationID uuid.UUID
+	CreatedAt      time.Time
+	RevokedAt      time.Time // zero: it works
+}
+
+// SigningKey is what the service signs its own sessions with.
+type SigningKey struct {
+	Seed      [ed25519.SeedSize]byte // the private key (RFC 8032)
+	CreatedAt time.Time
+}
+
+// maxName is the longest name or label, in characters.
+const maxName = 100
+
+// CleanName returns the name, or other short text, without white space around it. The error is Invalid and names the field.
+func CleanName(field, text string) (string, error) {
+	text = strings.TrimSpace(text)
+	detail := ""
+	switch {
+	case text == "":
+		detail = "a " + field + " must not be empty"
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		detail = "a " + field + " must be text without control characters"
+	case utf8.RuneCountInString(text) > maxName:
+		detail = fmt.Sprintf("a %s must have at most %d characters", field, maxName)
+	default:
+		return text, nil
+	}
+	return "", FieldError(Invalid, "/"+field, detail)
+}

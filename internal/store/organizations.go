@@ -1,0 +1,236 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+const (
+	noOrganization = "there is no such organization"
+	noPersona      = "the organization has no persona with this id"
+	noKey          = "there is no such API key"
+
+	nameTaken    = "there is an organization with this name"
+	personaTaken = "the organization has a persona with this id"
+	keyTaken     = "there is an API key that begins like this one"
+)
+
+const (
+	organizationColumns = `id, name, watermark_removal, created_at`
+	personaColumns      = `organization_id, id, name, created_at`
+	keyColumns          = `prefix, label, organization_id, created_at, revoked_at`
+
+	selectOrganizations = `
+SELECT ` + organizationColumns + ` FROM organizations ORDER BY name`
+
+	selectOrganizationByName = `
+SELECT ` + organizationColumns + ` FROM organizations WHERE name = $1`
+
+	// A subquery rather than a join: it leaves a planner one way only, from the hash to the organization.
+	selectOrganizationByKey = `
+SELECT ` + organizationColumns + ` FROM organizations
+WHERE id = (SELECT organization_id FROM api_keys WHERE hash = $1 AND revoked_at IS NULL)`
+
+	updateWatermarkRemoval = `
+UPDATE organizations SET watermark_removal = $2 WHERE name = $1
+RETURNING ` + organizationColumns
+
+	selectPersonas = `
+SELECT ` + personaColumns + ` FROM personas WHERE organization_id = $1 ORDER BY name, id`
+
+	selectPersona = `
+SELECT ` + personaColumns + ` FROM personas WHERE organization_id = $1 AND id = $2`
+
+	deletePersona = `
+DELETE FROM personas WHERE organization_id = $1 AND id = $2`
+
+	countLinksToPersona = `
+SELECT COUNT(*) FROM share_links WHERE organization_id = $1 AND persona_id = $2`
+
+	selectKeys = `
+SELECT ` + keyColumns + ` FROM api_keys WHERE organization_id = $1 ORDER BY created_at, prefix`
+
+	revokeKey = `
+UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE prefix = $1
+RETURNING ` + keyColumns
+
+	selectAnyOrganization = `
+SELECT EXISTS (SELECT 1 FROM organizations)`
+
+	lockFirstStart = `
+UPDATE first_start SET locked = locked WHERE id = 1`
+
+	// On PostgreSQL the second of two waits here for the first to commit.
+	insertSigningKey = `
+INSERT INTO signing_key (id, seed, created_at) VALUES (1, $1, $2)
+ON CONFLICT (id) DO NOTHING`
+
+	selectSigningKey = `
+SELECT seed, created_at FROM signing_key WHERE id = 1`
+)
+
+var (
+	insertOrganization = `
+INSERT INTO organizations (` + organizationColumns + `) VALUES (` + placeholders(organizationColumns) + `)`
+
+	insertPersona = `
+INSERT INTO personas (` + personaColumns + `) VALUES (` + placeholders(personaColumns) + `)`
+
+	insertKey = `
+INSERT INTO api_keys (` + keyColumns + `, hash) VALUES (` + placeholders(keyColumns+`, hash`) + `)`
+)
+
+// The fields that the columns keep, in the same order.
+
+func organizationFields(o *sharelink.Organization) []any {
+	return []any{&o.ID, &o.Name, &o.WatermarkRemoval, (*instant)(&o.CreatedAt)}
+}
+
+func personaFields(p *sharelink.Persona) []any {
+	return []any{&p.OrganizationID, &p.ID, &p.Name, (*instant)(&p.CreatedAt)}
+}
+
+func keyFields(k *sharelink.Key) []any {
+	return []any{&k.Prefix, &k.Label, &k.OrganizationID, (*instant)(&k.CreatedAt), (*instant)(&k.RevokedAt)}
+}
+
+// CreateOrganization implements sharelink.Store.
+func (s *Store) CreateOrganization(ctx context.Context, o sharelink.Organization) error {
+	return s.write(ctx, "create_organization", func(ctx context.Context, tx querier) error {
+		return insert(ctx, tx, nameTaken, insertOrganization, organizationFields(&o)...)
+	})
+}
+
+// Organizations implements sharelink.Store.
+func (s *Store) Organizations(ctx context.Context) ([]sharelink.Organization, error) {
+	return read(ctx, s, "list_organizations", func(q querier) ([]sharelink.Organization, error) {
+		return all(ctx, q, organizationFields, selectOrganizations)
+	})
+}
+
+// OrganizationNamed implements sharelink.Store.
+func (s *Store) OrganizationNamed(ctx context.Context, name string) (sharelink.Organization, error) {
+	return read(ctx, s, "get_organization", func(q querier) (sharelink.Organization, error) {
+		return one(ctx, q, organizationFields, noOrganization, selectOrganizationByName, name)
+	})
+}
+
+// OrganizationOfKey implements sharelink.Store.
+func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
+	return read(ctx, s, "authenticate", func(q querier) (sharelink.Organization, error) {
+		return one(ctx, q, organizationFields, noKey, selectOrganizationByKey, hash[:])
+	})
+}
+
+// SetWatermarkRemoval implements sharelink.Store.
+func (s *Store) SetWatermarkRemoval(ctx context.Context, name string, allowed bool) (sharelink.Organization, error) {
+	return change(ctx, s, "update_organization", func(ctx context.Context, tx querier) (sharelink.Organization, error) {
+		return one(ctx, tx, organizationFields, noOrganization, updateWatermarkRemoval, name, allowed)
+	})
+}
+
+// AddPersona implements sharelink.Store.
+func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
+	return s.write(ctx, "add_persona", func(ctx context.Context, tx querier) error {
+		return insert(ctx, tx, personaTaken, insertPersona, personaFields(&p)...)
+	})
+}
+
+// PersonasOf implements sharelink.Store.
+func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Persona, error) {
+	return read(ctx, s, "list_personas", func(q querier) ([]sharelink.Persona, error) {
+		return all(ctx, q, personaFields, selectPersonas, organization)
+	})
+}
+
+// Persona implements sharelink.Store.
+func (s *Store) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
+	return read(ctx, s, "get_persona", func(q querier) (sharelink.Persona, error) {
+		return one(ctx, q, personaFields, noPersona, selectPersona, organization, id)
+	})
+}
+
+// RemovePersona implements sharelink.Store.
+func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (int, error) {
+	return change(ctx, s, "remove_persona", func(ctx context.Context, tx querier) (links int, err error) {
+		removed, err := affected(tx.ExecContext(ctx, deletePersona, organization, id))
+		if err == nil && removed == 0 {
+			err = &sharelink.Error{Code: sharelink.NotFound, Detail: noPersona}
+		}
+		if err == nil {
+			err = tx.QueryRowContext(ctx, countLinksToPersona, organization, id).Scan(&links)
+		}
+		return links, err
+	})
+}
+
+// AddKey implements sharelink.Store.
+func (s *Store) AddKey(ctx context.Context, k sharelink.Key, hash sharelink.Hash) error {
+	return s.write(ctx, "add_key", func(ctx context.Context, tx querier) error {
+		return insert(ctx, tx, keyTaken, insertKey, append(keyFields(&k), hash[:])...)
+	})
+}
+
+// KeysOf implements sharelink.Store.
+func (s *Store) KeysOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Key, error) {
+	return read(ctx, s, "list_keys", func(q querier) ([]sharelink.Key, error) {
+		return all(ctx, q, keyFields, selectKeys, organization)
+	})
+}
+
+// RevokeKey implements sharelink.Store.
+func (s *Store) RevokeKey(ctx context.Context, prefix string, at time.Time) (sharelink.Key, error) {
+	return change(ctx, s, "revoke_key", func(ctx context.Context, tx querier) (sharelink.Key, error) {
+		return one(ctx, tx, keyFields, noKey, revokeKey, prefix, at.UnixMilli())
+	})
+}
+
+// Bootstrap implements sharelink.Store.
+func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p sharelink.Persona, key *sharelink.Key, hash sharelink.Hash) (bool, error) {
+	anyOrganization := func(ctx context.Context, q querier) (exists bool, err error) {
+		err = q.QueryRowContext(ctx, selectAnyOrganization).Scan(&exists)
+		return exists, err
+	}
+	// Asked without a lock first: on every start but the first this is all there is to do.
+	exists, err := read(ctx, s, "bootstrap", func(q querier) (bool, error) { return anyOrganization(ctx, q) })
+	if err != nil || exists {
+		return false, err
+	}
+	return change(ctx, s, "bootstrap", func(ctx context.Context, tx querier) (bool, error) {
+		if _, err := tx.ExecContext(ctx, lockFirstStart); err != nil {
+			return false, err
+		}
+		if exists, err := anyOrganization(ctx, tx); err != nil || exists {
+			return false, err
+		}
+		err := insert(ctx, tx, nameTaken, insertOrganization, organizationFields(&o)...)
+		if err == nil {
+			err = insert(ctx, tx, personaTaken, insertPersona, personaFields(&p)...)
+		}
+		if err == nil && key != nil {
+			err = insert(ctx, tx, keyTaken, insertKey, append(keyFields(key), hash[:])...)
+		}
+		return err == nil, err
+	})
+}
+
+// SigningKey implements sharelink.Store.
+func (s *Store) SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error) {
+	return change(ctx, s, "signing_key", func(ctx context.Context, tx querier) (key sharelink.SigningKey, err error) {
+		if _, err := tx.ExecContext(ctx, insertSigningKey, first.Seed[:], instant(first.CreatedAt)); err != nil {
+			return key, err
+		}
+		var seed []byte
+		err = tx.QueryRowContext(ctx, selectSigningKey).Scan(&seed, (*instant)(&key.CreatedAt))
+		if err == nil && len(seed) != len(key.Seed) {
+			err = fmt.Errorf("the signing key has %d bytes", len(seed))
+		}
+		copy(key.Seed[:], seed)
+		return key, err
+	})
+}

@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/pressly/goose/v3"
+
+	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+// TestUpgrade opens a database of every schema there was, with rows in it, and finds each of them. A migration that is added
+// needs a file testdata/rows_N.sql, with rows as that version keeps them.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	newest, err := newestMigration("sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, database := range engines {
+		for version := int64(1); version <= newest; version++ {
+			t.Run(name+" "+string(rune('0'+version)), func(t *testing.T) {
+				t.Parallel()
+				url := database(t)
+				fillVersion(t, url, version)
+				s, err := Open(t.Context(), url, Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				checkUpgraded(t, s, version)
+			})
+		}
+	}
+}
+
+// fillVersion makes a database with the schema of this version and the rows of all files up to it.
+func fillVersion(t *testing.T, url string, version int64) {
+	t.Helper()
+	driver, dsn, dialect, dir, bytes := "pgx", url, goose.DialectPostgres, "postgres", "BYTEA"
+	if path, ok := sqlitePath(url); ok {
+		driver, dsn, dialect, dir, bytes = "sqlite", writerDSN(path, true), goose.DialectSQLite3, "sqlite", "BLOB"
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	provider, err := goose.NewProvider(dialect, db, os.DirFS(filepath.Join("migrations", dir)), goose.WithDisableGlobalRegistry(true))
+	if err == nil {
+		_, err = provider.UpTo(t.Context(), version)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for v := int64(1); v <= version; v++ {
+		rows, err := os.ReadFile(filepath.Join("testdata", "rows_"+string(rune('0'+v))+".sql"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for statement := range strings.SplitSeq(strings.ReplaceAll(strings.TrimSpace(string(rows)), "BYTES", bytes), ";\n") {
+			if _, err := db.ExecContext(context.Background(), statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
+	}
+}
+
+// checkUpgraded compares the store with the rows in testdata.
+func checkUpgraded(t *testing.T, s *Store, version int64) {
+	t.Helper()
+	ctx, at := t.Context(), time.Date(2026, 4, 20, 10, 0, 0, 0, time.UTC)
+	org := sharelink.Organization{ID: uuid.MustParse("22222222-2222-2222-2222-222222222222"), Name: "default", WatermarkRemoval: true, CreatedAt: at}
+	link := sharelink.Link{
+		ID: uuid.MustParse("019daa55-2500-73e6-bede-75f926d0d51e"), Token: "sh_2kL9pQxYzR4vN8mBwHfJc", UsageCount: 3, CreatedAt: at,
+		PersonaName: "Cara", OrganizationID: org.ID,
+		Terms: sharelink.Terms{
+			Type: api.ShareLinkTypePlayerEmbed, ExpiresAt: at.Add(168 * time.Hour), UsageLimit: 10, AllowedOrigins: []string{"https://www.example.com"},
+			RemoveWatermark: true, Enabled: true, IsPrimary: true,
+		},
+	}
+	want := func(what string, want, got any, err error) {
+		t.Helper()
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v\n%s", what, err, diff)
+		}
+	}
+	gotOrg, err := s.OrganizationOfKey(ctx, sharelink.Hash([]byte(strings.Repeat("h", 32))))
+	want("organization of the key", org, gotOrg, err)
+	persona, err := s.Persona(ctx, org.ID, uuid.Nil)
+	want("persona", sharelink.Persona{OrganizationID: org.ID, Name: "Cara", CreatedAt: at}, persona, err)
+	gotLink, err := s.LinkByToken(ctx, link.Token)
+	want("link", link, gotLink, err)
+	found, err := s.Links(ctx, org.ID, sharelink.Filter{Search: "CAR", Paging: sharelink.DefaultPaging()})
+	want("search", sharelink.Page[sharelink.Link]{Items: []sharelink.Link{link}, Total: 1}, found, err)
+	replayed, err := s.Replay(ctx, org.ID, sharelink.Idempotency{Key: "key", Request: [32]byte([]byte(strings.Repeat("r", 32)))})
+	first := link
+	first.UsageCount, first.Enabled = 0, false
+	want("replay", first, replayed, err)
+	if version < 2 {
+		return
+	}
+	visits, err := s.Visits(ctx, org.ID, link.ID, sharelink.DefaultPaging())
+	want("visits", sharelink.Page[sharelink.Visit]{Total: 1, Items: []sharelink.Visit{{
+		ID: uuid.MustParse("019daa55-2501-73e6-bede-75f926d0d51e"), LinkID: link.ID, OrganizationID: org.ID, At: at.Add(time.Millisecond),
+		Outcome: sharelink.Opened, Origin: "https://www.example.com", Client: "Firefox", Address: "192.0.2.0/24",
+	}}}, visits, err)
+	key, err := s.SigningKey(ctx, sharelink.SigningKey{CreatedAt: at})
+	want("signing key", sharelink.SigningKey{Seed: [32]byte([]byte(strings.Repeat("s", 32))), CreatedAt: at}, key, err)
+}
