@@ -7,9 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/oapi-codegen/nullable"
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
+	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 )
 
@@ -56,13 +55,13 @@ func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 		return err
 	})
 
-	yes := nullable.NewNullableWithValue(true)
+	yes := new(true)
 	each(40, func(p *process, i int) error {
-		link, err := p.create(ctx, func(r *wire.CreateShareLinkRequest) { r.IsPrimary = yes }, "")
+		link, err := p.create(ctx, func(r *api.CreateShareLinkRequest) { r.IsPrimary = yes }, "")
 		if err != nil || i%4 != 0 {
 			return err
 		}
-		resp, err := p.client.UpdateShareLinkWithResponse(ctx, link.ID, wire.UpdateShareLinkRequest{IsPrimary: yes})
+		resp, err := p.client.UpdateShareLinkWithResponse(ctx, link.ID, api.UpdateShareLinkRequest{IsPrimary: yes})
 		if err == nil && resp.JSON200 == nil {
 			err = fmt.Errorf("status %d: %s", resp.StatusCode(), resp.Body)
 		}
@@ -72,7 +71,7 @@ func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 	// Of all who come at once, as many are let in as the link is for. Both servers sign with one key, made by whichever was
 	// first: its id is in the head of the token.
 	const visitors, limit = 100, 20
-	limited, err := servers[0].create(ctx, func(r *wire.CreateShareLinkRequest) { r.UsageLimit.Set(limit) }, "")
+	limited, err := servers[0].create(ctx, func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(limit) }, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	_ "modernc.org/sqlite" // to look at the file while no server has it open
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
+	"github.com/sharelinks-dev/sharelinks/api"
 )
 
 // unlimited are the flags of a server that takes as many opens from one address as come.
@@ -36,7 +36,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 	for round := range rounds {
 		p := serve(t, "sqlite:"+path, unlimited...)
 		if limited == "" {
-			link, err := p.create(ctx, func(r *wire.CreateShareLinkRequest) { r.UsageLimit.Set(limit) }, "")
+			link, err := p.create(ctx, func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(limit) }, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,9 +61,9 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 					if i%10 == 0 {
 						k = fmt.Sprintf("round-%d-writer-%d-%d", round, w, i)
 					}
-					link, err := p.create(ctx, func(r *wire.CreateShareLinkRequest) {
+					link, err := p.create(ctx, func(r *api.CreateShareLinkRequest) {
 						if k == "" {
-							r.IsPrimary.Set(i%7 == 0)
+							r.IsPrimary = new(i%7 == 0)
 						}
 					}, k)
 					if err != nil {

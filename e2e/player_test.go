@@ -21,7 +21,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
+	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/internal/anamtest"
 )
 
@@ -106,7 +106,7 @@ func serveWithPlayer(t *testing.T, e *engine, hash string) (p *process, sent *lo
 		flags = append(flags, "--player-script", e.url+"/anam.js", "--player-integrity", hash)
 	}
 	cmd := serveCommand(t, "sqlite:player.db", flags...)
-	cmd.Env = append(cmd.Env, "ANAM_API_KEY="+anamtest.Key, "ANAM_API_URL="+e.url)
+	cmd.Env = append(cmd.Env, "SHARELINKS_ANAM_API_KEY="+anamtest.Key, "SHARELINKS_ANAM_URL="+e.url)
 	p = start(t, cmd)
 	p.await()
 	u, err := url.Parse(p.url)
@@ -118,7 +118,7 @@ func serveWithPlayer(t *testing.T, e *engine, hash string) (p *process, sent *lo
 }
 
 // adaOnce is a link to Anam's persona, for one visit.
-func adaOnce(r *wire.CreateShareLinkRequest) {
+func adaOnce(r *api.CreateShareLinkRequest) {
 	r.PersonaID = anamtest.Persona
 	r.UsageLimit.Set(1)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/client/wire"
 	"github.com/sharelinks-dev/sharelinks/internal/contracttest"
 )
@@ -124,13 +125,13 @@ func (p *process) kill() {
 
 // create makes a link to the bootstrap persona and returns it, or the status and body of the refusal as an error.
 func (p *process) create(
-	ctx context.Context, change func(*wire.CreateShareLinkRequest), idempotencyKey string,
-) (*wire.ShareLink, error) {
-	body := wire.CreateShareLinkRequest{PersonaID: uuid.Nil.String()}
+	ctx context.Context, change func(*api.CreateShareLinkRequest), idempotencyKey string,
+) (*api.ShareLink, error) {
+	body := api.CreateShareLinkRequest{PersonaID: uuid.Nil.String()}
 	if change != nil {
 		change(&body)
 	}
-	params := &wire.CreateShareLinkParams{}
+	params := &api.CreateShareLinkParams{}
 	if idempotencyKey != "" {
 		params.IdempotencyKey = &idempotencyKey
 	}
@@ -145,12 +146,12 @@ func (p *process) create(
 }
 
 // all lists every link there is.
-func (p *process) all(ctx context.Context) map[string]wire.PersonaShareLink {
+func (p *process) all(ctx context.Context) map[string]api.PersonaShareLink {
 	p.t.Helper()
-	links := map[string]wire.PersonaShareLink{}
+	links := map[string]api.PersonaShareLink{}
 	perPage := 100
 	for page := 1; ; page++ {
-		resp, err := p.client.ListShareLinksWithResponse(ctx, &wire.ListShareLinksParams{Page: &page, PerPage: &perPage})
+		resp, err := p.client.ListShareLinksWithResponse(ctx, &api.ListShareLinksParams{Page: &page, PerPage: &perPage})
 		if err != nil || resp.JSON200 == nil {
 			p.t.Fatalf("list: %v, %v", err, resp)
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 // tested are the Go files that tests run: a Go sample of the README is part of one of them.
-var tested = []string{"../server/example_test.go", "../client/example_test.go", "../client/testdata/consumer/main.go"}
+var tested = []string{"../server/example_test.go", "../client/example_test.go", "../client/internal/consumer/main.go"}
 
 // sample is a fenced block of a page of documentation.
 type sample struct{ language, text string }

@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
+	"github.com/sharelinks-dev/sharelinks/api"
 )
 
 var screenshots = flag.String("screenshots", "", "directory to write a picture of each state of the visitor page to")
@@ -115,13 +115,13 @@ func TestScreenshots(t *testing.T) {
 	then("local", "local")
 
 	g.view(720, 480, "light")
-	used, _ := p.link(func(r *wire.CreateShareLinkRequest) { r.UsageLimit.Set(1) })
+	used, _ := p.link(func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(1) })
 	do(t, g.ctx, chromedp.Navigate(used), press("start", nil))
 	in(t, g.ctx, "local", nil)
 	at(used, "exhausted", "exhausted")
-	off, _ := p.link(func(r *wire.CreateShareLinkRequest) { r.Enabled.Set(false) })
+	off, _ := p.link(func(r *api.CreateShareLinkRequest) { r.Enabled = new(false) })
 	at(off, "disabled", "disabled")
-	over, _ := p.link(func(r *wire.CreateShareLinkRequest) { r.ExpiresInHours.Set(1e-9) })
+	over, _ := p.link(func(r *api.CreateShareLinkRequest) { r.ExpiresInHours.Set(1e-9) })
 	at(over, "expired", "expired")
 	at(p.url+"/share/sh_222222222222222222222", "unknown", "unknown")
 	// By another name the page is of an origin that nobody allowed.

@@ -15,11 +15,11 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
+	"github.com/sharelinks-dev/sharelinks/api"
 )
 
 // link makes a link and returns its address on the server, and how often it was opened so far.
-func (p *process) link(change func(*wire.CreateShareLinkRequest)) (address string, uses func() int) {
+func (p *process) link(change func(*api.CreateShareLinkRequest)) (address string, uses func() int) {
 	p.t.Helper()
 	link, err := p.create(p.t.Context(), change, "")
 	if err != nil {
@@ -29,10 +29,10 @@ func (p *process) link(change func(*wire.CreateShareLinkRequest)) (address strin
 }
 
 // embed is a change that makes a link one that this site may embed.
-func embed(kind wire.ShareLinkType, origins ...string) func(*wire.CreateShareLinkRequest) {
-	return func(r *wire.CreateShareLinkRequest) {
+func embed(kind api.ShareLinkType, origins ...string) func(*api.CreateShareLinkRequest) {
+	return func(r *api.CreateShareLinkRequest) {
 		r.Type = kind
-		r.AllowedOrigins.Set(origins)
+		r.AllowedOrigins = &origins
 	}
 }
 
@@ -100,7 +100,7 @@ func TestVisitorOpensALink(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:visit.db")
 	once := 1
-	address, uses := p.link(func(r *wire.CreateShareLinkRequest) { r.UsageLimit.Set(once) })
+	address, uses := p.link(func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(once) })
 	ctx := visitorPage(t)
 	w := watch(t, ctx)
 	do(t, ctx, chromedp.Navigate(address))
@@ -165,7 +165,7 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:player.db")
 	s := newSite(t)
-	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, s.url))
+	address, uses := p.link(embed(api.ShareLinkTypePlayerEmbed, s.url))
 	ctx := visitorPage(t)
 	w := watch(t, ctx)
 	g := gallery{t, ctx}
@@ -195,7 +195,7 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 func TestPlayerOnASiteThatMayNot(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:refused.db")
-	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, "https://www.example.com"))
+	address, uses := p.link(embed(api.ShareLinkTypePlayerEmbed, "https://www.example.com"))
 	ctx := visitorPage(t)
 	g := gallery{t, ctx}
 	g.view(720, 480, "light")
@@ -226,7 +226,7 @@ func TestOrb(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:orb.db")
 	s := newSite(t)
-	address, uses := p.link(embed(wire.ShareLinkTypeOrbEmbed, s.url))
+	address, uses := p.link(embed(api.ShareLinkTypeOrbEmbed, s.url))
 	token := address[strings.LastIndexByte(address, '/')+1:]
 	// The site has a strict policy of its own, and names itself to nobody.
 	html := fmt.Sprintf(`<script src="%s/embed.js" async></script><share-link token="%s" theme="dark" label="Talk to Cara"></share-link>`, p.url, token)
