@@ -2,18 +2,17 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-FUZZTIME ?= 5s
+# These can be set on the command line: make build BINARY=/tmp/sharelinks
+BINARY := bin/sharelinks
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME := 3s
 PACKAGES := ./...
 
-# Packages whose speed a request does not feel, compiled for size: without inlining. See docs/adr/0009.
-COLD := google.golang.org/protobuf/... github.com/prometheus/... github.com/spf13/... github.com/pressly/... \
-	golang.org/x/text/... golang.org/x/crypto/... golang.org/x/net/... golang.org/x/sync/... github.com/santhosh-tekuri/... \
-	github.com/oasdiff/... github.com/getkin/... github.com/go-openapi/... github.com/swaggest/... github.com/jackc/... \
-	github.com/golang-jwt/... github.com/sony/... github.com/hashicorp/... github.com/valyala/... \
-	github.com/labstack/gommon/... go.uber.org/... crypto/... encoding/asn1 encoding/xml math/big compress/... regexp/... \
-	mime/... net net/mail net/textproto text/template/... html/template
+# The modules of this tool are not among ours: as a tool in go.mod it would decide the version of kin-openapi.
+OASDIFF := go run github.com/oasdiff/oasdiff@v1.36.0
+CHECKS := needs generated format vet lint build race fuzz breaking
 
 .PHONY: help
 help: ## Show this list
@@ -21,67 +20,77 @@ help: ## Show this list
 
 .PHONY: run
 run: build ## Build and serve on http://127.0.0.1:8080; the first start prints a key and a curl
-	@exec bin/sharelinks serve
-
-.PHONY: build
-build: ## Build bin/sharelinks, stripped and without cgo
-	CGO_ENABLED=0 go build -trimpath $(COLD:%='-gcflags=%=-l') -ldflags '-s -w -funcalign=16 -X main.version=$(VERSION)' \
-		-o bin/sharelinks ./cmd/sharelinks
+	@exec $(BINARY) serve
 
 .PHONY: test
 test: needs ## Run all tests
 	go test $(PACKAGES)
 
 .PHONY: check
-check: needs stale format vet lint build race fuzz ## All that CI does: generate and compare, format, vet, lint, build, race, fuzz
+check: ## All that CI does: generate and compare, format, vet, lint, build, race, fuzz, breaking
+	@for target in $(CHECKS); do \
+		SECONDS=0; $(MAKE) $$target; echo "check: $$target took $$SECONDS s"; \
+	done
 
 .PHONY: generate
 generate: ## Make the Go code from openapi.yaml
 	go generate ./...
 
-.PHONY: stale
-stale: ## Fail when the generated code is not what openapi.yaml makes
-	.ci/stale
+.PHONY: generated
+generated: generate
+	@if ! git rev-parse --git-dir >/dev/null 2>&1; then echo 'generated: NOT COMPARED: this is not a git checkout'; \
+	elif ! git --no-pager diff --exit-code --stat -- '*.gen.go' || git ls-files --others -- '*.gen.go' | grep .; then \
+		echo 'generated: these files were not what openapi.yaml makes; now they are. Run: git add --all "*.gen.go"'; exit 1; fi
 
-.PHONY: format
-format: ## Fail when a Go file is not formatted by gofumpt
-	@unformatted=$$(go tool gofumpt -l .); if [ -n "$$unformatted" ]; then \
-		echo "$$unformatted"; echo 'run: go tool gofumpt -w .'; exit 1; fi
+.PHONY: build
+build: ## Build bin/sharelinks, stripped and without cgo
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BINARY) ./cmd/sharelinks
 
 .PHONY: vet
 vet: ## go vet
 	go vet $(PACKAGES)
 
 .PHONY: lint
-lint: ## staticcheck
+lint: ## staticcheck, and exhaustive: switches and maps over an enum have each of its values
 	go tool staticcheck $(PACKAGES)
+	go tool exhaustive -check=switch,mapliteral -typeonly=sharelinks-dev/sharelinks $(PACKAGES)
+
+.PHONY: format
+format: ## Fail when a Go file is not formatted by gofumpt
+	@unformatted=$$(go tool gofumpt -l .); if [ -n "$$unformatted" ]; then \
+		echo "$$unformatted"; echo 'run: go tool gofumpt -w .'; exit 1; fi
 
 .PHONY: race
-race: ## Run all tests with the race detector
+race: needs ## Run all tests with the race detector
 	go test -race $(PACKAGES)
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz test for FUZZTIME (5s)
-	@for package in $$(go list $(PACKAGES)); do \
-		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
-			echo "fuzz $$target in $$package"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
-		done; \
+fuzz: ## Run every fuzz test for FUZZTIME (3s)
+	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed 's|/[^/]*:func | |' | while read -r package target; do \
+		echo "fuzz $$target in $$package"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 	done
 
 .PHONY: bench
-bench: ## Run the Go benchmarks, allocations included
+bench: needs ## Run the Go benchmarks, allocations included
 	go test -run '^$$' -bench . -benchmem ./server ./internal/store
 
 .PHONY: load
-load: build ## Creates over loopback at 64 connections, beside a bare Echo handler (needs wrk)
-	go run ./e2e/load -binary bin/sharelinks
+load: build ## Creates over loopback at 64 connections, beside a bare Echo handler (with wrk)
+	@.ci/needs wrk
+	go run ./e2e/load -binary $(BINARY)
 
 .PHONY: screenshots
-screenshots: ## Write a picture of each state of the visitor page to docs/screenshots
+screenshots: needs ## Write a picture of each state of the visitor page to docs/screenshots
 	go test -count=1 -run '^Test(Screenshots|VisitorTalksToAnam|AnamHangsUp|AnotherPlayer|Orb|PlayerOnASite)' ./e2e \
 		-args -screenshots $(CURDIR)/docs/screenshots
 
 .PHONY: needs
 needs: ## Install what the tests need besides Go: PostgreSQL, Chromium, the player
 	@.ci/needs
+
+.PHONY: breaking
+breaking: ## Fail when openapi.yaml breaks clients of the last release, see .ci/released/breaking.txt
+	@$(OASDIFF) breaking --fail-on ERR --flatten-allof --format singleline --color never \
+		--err-ignore .ci/released/breaking.txt .ci/released/openapi.yaml openapi.yaml || { \
+		echo 'breaking: to break them on purpose, add the lines above to .ci/released/breaking.txt'; exit 1; }

@@ -2,12 +2,13 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
-	"github.com/oapi-codegen/nullable"
+	"github.com/google/go-cmp/cmp"
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
+	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 )
 
@@ -16,14 +17,9 @@ func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	database := pgtest.NewDatabase(t)
-	servers := make([]*process, 2)
-	var starting sync.WaitGroup
-	for i := range servers {
-		starting.Go(func() { servers[i] = serve(t, database) })
-	}
-	starting.Wait()
-	if t.Failed() {
-		return
+	servers := []*process{start(t, serveCommand(t, database, unlimited...)), start(t, serveCommand(t, database, unlimited...))}
+	for _, p := range servers {
+		p.await()
 	}
 
 	// each runs f n times, on the servers in turn, all at once.
@@ -41,39 +37,66 @@ func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 	}
 
 	var mu sync.Mutex
-	byKey := map[string]string{}
+	ids := map[string]bool{}
 	each(40, func(p *process, _ int) error {
 		link, err := p.create(ctx, nil, "one-key")
 		if err == nil {
 			mu.Lock()
-			byKey[link.ID] = link.Token
+			ids[link.ID] = true
 			mu.Unlock()
 		}
 		return err
 	})
-	if len(byKey) != 1 {
-		t.Errorf("40 creates under one key made %d links", len(byKey))
+	if len(ids) != 1 {
+		t.Errorf("40 creates under one key made %d links", len(ids))
 	}
+	each(100, func(p *process, i int) error {
+		_, err := p.create(ctx, nil, fmt.Sprintf("key-%d", i/2)) // each key twice, once on each server
+		return err
+	})
 
+	yes := new(true)
 	each(40, func(p *process, i int) error {
-		link, err := p.create(ctx, func(r *wire.CreateShareLinkRequest) { r.IsPrimary = nullable.NewNullableWithValue(true) }, "")
+		link, err := p.create(ctx, func(r *api.CreateShareLinkRequest) { r.IsPrimary = yes }, "")
 		if err != nil || i%4 != 0 {
 			return err
 		}
-		resp, err := p.client.UpdateShareLinkWithResponse(ctx, link.ID, wire.UpdateShareLinkRequest{IsPrimary: nullable.NewNullableWithValue(true)})
+		resp, err := p.client.UpdateShareLinkWithResponse(ctx, link.ID, api.UpdateShareLinkRequest{IsPrimary: yes})
 		if err == nil && resp.JSON200 == nil {
 			err = fmt.Errorf("status %d: %s", resp.StatusCode(), resp.Body)
 		}
 		return err
 	})
-	each(200, func(p *process, i int) error {
-		_, err := p.create(ctx, nil, fmt.Sprintf("key-%d", i/2)) // each key twice, once on each server
-		return err
+
+	// Of all who come at once, as many are let in as the link is for. Both servers sign with one key, made by whichever was
+	// first: its id is in the head of the token.
+	const visitors, limit = 100, 20
+	limited, err := servers[0].create(ctx, func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(limit) }, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	statuses, heads := map[int]int{}, map[string]bool{}
+	each(visitors, func(p *process, _ int) error {
+		resp, err := p.client.OpenShareLinkWithResponse(ctx, limited.Token)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		statuses[resp.StatusCode()]++
+		if resp.JSON201 != nil {
+			head, _, _ := strings.Cut(resp.JSON201.SessionToken, ".")
+			heads[head] = true
+		}
+		return nil
 	})
+	if diff := cmp.Diff(map[int]int{201: limit, 410: visitors - limit}, statuses); diff != "" || len(heads) != 1 {
+		t.Errorf("%d keys, %s", len(heads), diff)
+	}
 
 	links := servers[0].all(ctx)
-	if len(links) != 1+40+100 {
-		t.Errorf("%d links, want 141", len(links))
+	if want := 1 + 50 + 40 + 1; len(links) != want {
+		t.Errorf("%d links, want %d", len(links), want)
 	}
 	tokens, primaries := map[string]bool{}, 0
 	for _, l := range links {
@@ -85,7 +108,8 @@ func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 	if primaries != 1 || len(tokens) != len(links) {
 		t.Errorf("%d primary links, %d tokens of %d links", primaries, len(tokens), len(links))
 	}
-	if other := servers[1].all(ctx); len(other) != len(links) {
-		t.Errorf("one server has %d links, the other %d", len(links), len(other))
+	other := servers[1].all(ctx)
+	if len(other) != len(links) || other[limited.ID].UsageCount != limit {
+		t.Errorf("one server has %d links, the other %d and %d uses of one", len(links), len(other), other[limited.ID].UsageCount)
 	}
 }

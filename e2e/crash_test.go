@@ -10,25 +10,39 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/oapi-codegen/nullable"
 	_ "modernc.org/sqlite" // to look at the file while no server has it open
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
+	"github.com/sharelinks-dev/sharelinks/api"
 )
 
-// A server that is killed in the middle of its writes loses no link that it had acknowledged: 20 rounds on one database,
-// each ended by SIGKILL after a seeded number of acknowledged creates.
+// unlimited are the flags of a server that takes as many opens from one address as come.
+var unlimited = []string{"--open-rate", "0", "--link-open-rate", "0"}
+
+// A server that is killed in the middle of its writes loses nothing that it had acknowledged: 20 rounds on one database,
+// each ended by SIGKILL after a seeded number of acknowledged creates. A visitor may lose a use to it, and none is granted
+// beyond the limit: what was answered was spent.
 func TestKillLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
-	const rounds, writers = 20, 16
-	ctx := t.Context()
+	const rounds, writers, visitors, limit = 20, 12, 4, 200
+	ctx := context.WithoutCancel(t.Context())
 	path := filepath.Join(t.TempDir(), "crash.db")
 	random := rand.New(rand.NewPCG(20260420, 1))
 
+	var mu sync.Mutex
 	acknowledged := map[string]string{} // token by id
-	keyed := map[string]string{}        // what was created under which idempotency key
+	keyed := map[string]string{}        // the id of what was created, by idempotency key
+	limited := ""                       // the token of a link that visitors open
+	opened := 0
 	for round := range rounds {
-		p := serve(t, "sqlite:"+path)
+		p := serve(t, "sqlite:"+path, unlimited...)
+		if limited == "" {
+			link, err := p.create(ctx, func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(limit) }, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			limited = link.Token
+			acknowledged[link.ID] = link.Token
+		}
 		for k, id := range keyed {
 			link, err := p.create(ctx, nil, k)
 			if err != nil || link.ID != id {
@@ -37,9 +51,8 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 		}
 		clear(keyed)
 
-		killAfter := int64(1 + random.IntN(300))
+		killAfter := int64(1 + random.IntN(100))
 		var acks atomic.Int64
-		var mu sync.Mutex
 		var group sync.WaitGroup
 		for w := range writers {
 			group.Go(func() {
@@ -48,9 +61,9 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 					if i%10 == 0 {
 						k = fmt.Sprintf("round-%d-writer-%d-%d", round, w, i)
 					}
-					link, err := p.create(context.WithoutCancel(ctx), func(r *wire.CreateShareLinkRequest) {
+					link, err := p.create(ctx, func(r *api.CreateShareLinkRequest) {
 						if k == "" {
-							r.IsPrimary = nullable.NewNullableWithValue(i%7 == 0)
+							r.IsPrimary = new(i%7 == 0)
 						}
 					}, k)
 					if err != nil {
@@ -68,6 +81,19 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 				}
 			})
 		}
+		for range visitors {
+			group.Go(func() {
+				for {
+					resp, err := p.client.OpenShareLinkWithResponse(ctx, limited)
+					if err != nil || resp.JSON201 == nil {
+						return // the server is gone, or the link is used up
+					}
+					mu.Lock()
+					opened++
+					mu.Unlock()
+				}
+			})
+		}
 		group.Wait()
 		if acks.Load() < killAfter {
 			t.Fatalf("round %d: the server ended by itself:\n%s", round, p.stderr)
@@ -75,8 +101,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 		checkIntegrity(t, path)
 	}
 
-	p := serve(t, "sqlite:"+path)
-	links := p.all(ctx)
+	links := serve(t, "sqlite:"+path).all(ctx)
 	primary := 0
 	for id, token := range acknowledged {
 		if links[id].Token != token {
@@ -87,11 +112,14 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 		if l.IsPrimary {
 			primary++
 		}
+		if l.Token == limited && (l.UsageCount < opened || l.UsageCount > limit) {
+			t.Errorf("%d opens were acknowledged of the %d that the link is for, %d are counted", opened, limit, l.UsageCount)
+		}
 	}
 	if primary > 1 {
 		t.Errorf("%d primary links", primary)
 	}
-	t.Logf("%d acknowledged creates over %d kills, %d links in the end", len(acknowledged), rounds, len(links))
+	t.Logf("%d creates and %d opens were acknowledged over %d kills, %d links in the end", len(acknowledged), opened, rounds, len(links))
 }
 
 func checkIntegrity(t *testing.T, path string) {

@@ -2,183 +2,145 @@
 package e2e
 
 import (
-	"bufio"
-	"bytes"
-	"context"
+	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/google/uuid"
+	"github.com/chromedp/chromedp"
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
-	"github.com/sharelinks-dev/sharelinks/internal/contracttest"
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 )
 
-// binary is sharelinks as `make build` makes it, built once for all tests.
-var binary string
-
-var checker = contracttest.New()
+var (
+	binary   string         // sharelinks as `make build` makes it, built once for all tests
+	home     string         // the home directory of all that the tests start; it is empty
+	scratch  string         // where these two are, and the profile of the browser
+	lifeline io.WriteCloser // the standard input of the janitor
+)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "sharelinks-e2e-")
+func run(m *testing.M) (code int) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "sharelinks-e2e-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	binary, home = filepath.Join(scratch, "sharelinks"), filepath.Join(scratch, "home")
+	wait, err := startJanitor()
+	if err == nil {
+		defer wait()
+		err = errors.Join(os.Mkdir(home, 0o700), build())
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "sharelinks")
-	build := exec.Command("go", "build", "-o", binary, "../cmd/sharelinks")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%s\n%v\n", out, err)
-		return 1
-	}
+	defer closeBrowser()
 	return pgtest.Main(m)
 }
 
-const key = "a-key-for-the-end-to-end-tests"
+// janitor is the shell script that kills those process groups that are left of the ones it was given, and removes the
+// directory $0. It begins when its standard input is closed. The other end of that pipe is in the test binary: the kernel
+// closes it however the binary ends. The number of a group that has ended may be another's now: a group is killed only if
+// it runs our binary. What was killed may still write, so rm has several tries.
+const janitor = `while read -r group; do groups="$groups $group"; done
+for group in $groups; do
+	case $(ps -o args= -p "$group") in *"$0"/sharelinks*) kill -KILL -- "-$group" ;; esac
+done
+for try in 1 2 3 4 5 6 7 8 9; do
+	rm -rf "$0" && exit
+	sleep 0.1
+done`
 
-// process is one running `sharelinks serve`.
-type process struct {
-	t      testing.TB
-	cmd    *exec.Cmd
-	url    string
-	stderr *lockedBuffer
-	ended  chan struct{}
-	client *wire.ClientWithResponses
-}
-
-// serve starts the binary on a free port and waits for its ready line. It is killed at the end of the test at the latest.
-func serve(t testing.TB, database string, flags ...string) *process {
-	t.Helper()
-	cmd := exec.Command(binary, append([]string{"serve", "--addr", "127.0.0.1:0", "--database", database}, flags...)...)
-	cmd.Dir = t.TempDir()
-	return start(t, cmd)
-}
-
-// start starts a command that serves, and waits for its ready line.
-func start(t testing.TB, cmd *exec.Cmd, env ...string) *process {
-	t.Helper()
-	p := &process{t: t, cmd: cmd, stderr: &lockedBuffer{}, ended: make(chan struct{})}
-	cmd.Env = append(os.Environ(), append(env, "SHARELINKS_API_KEY="+key)...)
-	cmd.Stderr = p.stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.kill)
-	ready := make(chan string, 1)
-	go func() {
-		out := bufio.NewReader(stdout)
-		line, err := out.ReadString('\n')
-		for err == nil && !strings.HasPrefix(line, "listening on ") { // make says what it does before
-			line, err = out.ReadString('\n')
-		}
-		ready <- line
-		_, _ = io.Copy(io.Discard, out)
-		_ = cmd.Wait()
-		close(p.ended)
-	}()
-	select {
-	case line := <-ready:
-		url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-		if !ok {
-			<-p.ended
-			t.Fatalf("no ready line but %q:\n%s", line, p.stderr)
-		}
-		p.url = url
-	case <-time.After(5 * time.Minute): // make builds first
-		t.Fatalf("not ready:\n%s", p.stderr)
-	}
-	p.client, err = wire.NewClientWithResponses(p.url,
-		wire.WithHTTPClient(&http.Client{Transport: checker.Transport(t, &http.Transport{MaxIdleConnsPerHost: 64})}),
-		wire.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-			r.Header.Set("Authorization", "Bearer "+key)
-			return nil
-		}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// kill ends the process, and what it started, the hard way and waits until it is gone.
-func (p *process) kill() {
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	<-p.ended
-}
-
-// create makes a link to the bootstrap persona and returns it, or the status and body of the refusal as an error.
-func (p *process) create(ctx context.Context, change func(*wire.CreateShareLinkRequest), idempotencyKey string) (*wire.ShareLink, error) {
-	body := wire.CreateShareLinkRequest{PersonaID: uuid.Nil.String()}
-	if change != nil {
-		change(&body)
-	}
-	params := &wire.CreateShareLinkParams{}
-	if idempotencyKey != "" {
-		params.IdempotencyKey = &idempotencyKey
-	}
-	resp, err := p.client.CreateShareLinkWithResponse(ctx, params, body)
-	if err != nil {
+func startJanitor() (wait func(), err error) {
+	cmd := command("/bin/sh", "-c", janitor, scratch)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C ends the tests, not what cleans up after them
+	if lifeline, err = cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
-	if resp.JSON201 == nil {
-		return nil, fmt.Errorf("status %d: %s", resp.StatusCode(), resp.Body)
+	return func() { _, _ = lifeline.Close(), cmd.Wait() }, cmd.Start()
+}
+
+// command is a program in an environment of its own: of the caller's it has only where programs and temporary files are.
+func command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Env = environment()
+	return cmd
+}
+
+func environment() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "HOME=" + home}
+}
+
+// makeCommand is make, in the checkout, with the binary of these tests. Go works as it is set up for the caller.
+func makeCommand(target string) (*exec.Cmd, error) {
+	cmd := command("make", "--silent", "--directory", "..", target, "BINARY="+binary)
+	names := []string{
+		"GOCACHE", "GOFLAGS", "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH", "GOPRIVATE", "GOPROXY", "GOSUMDB", "GOTOOLCHAIN",
 	}
-	return resp.JSON201, nil
-}
-
-// all lists every link there is.
-func (p *process) all(ctx context.Context) map[string]wire.PersonaShareLink {
-	p.t.Helper()
-	links := map[string]wire.PersonaShareLink{}
-	perPage := 100
-	for page := 1; ; page++ {
-		resp, err := p.client.ListShareLinksWithResponse(ctx, &wire.ListShareLinksParams{Page: &page, PerPage: &perPage})
-		if err != nil || resp.JSON200 == nil {
-			p.t.Fatalf("list: %v, %v", err, resp)
-		}
-		for _, l := range resp.JSON200.Data {
-			links[l.ID] = l
-		}
-		if resp.JSON200.Meta.Next == nil {
-			if len(links) != resp.JSON200.Meta.Total {
-				p.t.Errorf("the pages have %d links, the total says %d", len(links), resp.JSON200.Meta.Total)
-			}
-			return links
+	out, err := exec.Command("go", append([]string{"env"}, names...)...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	for i, value := range strings.Split(strings.TrimSuffix(string(out), "\n"), "\n") {
+		cmd.Env = append(cmd.Env, names[i]+"="+value)
+	}
+	// To download a module it may need these.
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_DIR", "SSL_CERT_FILE"} {
+		if value, ok := os.LookupEnv(name); ok {
+			cmd.Env = append(cmd.Env, name+"="+value)
 		}
 	}
+	return cmd, nil
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+func build() error {
+	cmd, err := makeCommand("build")
+	if err != nil {
+		return err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("make build: %w\n%s", err, out)
+	}
+	return nil
 }
 
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
+// What the caller has in the environment reaches nothing that these tests start.
+func TestEnvironmentIsOurs(t *testing.T) {
+	const nonsense = "nonsense of the caller"
+	for _, name := range []string{
+		"ANAM_API_KEY", "ANAM_API_URL", "GIT_DIR", "PGHOST", "PGSERVICE", "SHARELINKS_ADDR", "SHARELINKS_DATABASE", "SHARELINKS_PUBLIC_URL",
+	} {
+		t.Setenv(name, nonsense)
+	}
+	if out, err := command("env").Output(); err != nil || strings.Contains(string(out), nonsense) {
+		t.Errorf("%v\n%s", err, out)
+	}
 
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	// A server that took any of it would not start, or have no persona, or be elsewhere.
+	p := serve(t, "sqlite:links.db")
+	link, err := p.create(t.Context(), nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := p.url + "/share/" + link.Token; link.URL != want {
+		t.Errorf("the link is at %s, want %s", link.URL, want)
+	}
+	opened, err := p.client.OpenShareLinkWithResponse(t.Context(), link.Token)
+	if err != nil || opened.JSON201 == nil {
+		t.Errorf("%v, %v", err, opened)
+	}
+
+	ctx := newPage(t)
+	browser := chromedp.FromContext(ctx).Browser.Process().Pid
+	if seen, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", browser)); err == nil && strings.Contains(string(seen), nonsense) {
+		t.Error("the browser knows the caller's environment")
+	}
 }

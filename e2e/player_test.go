@@ -11,7 +11,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,7 +21,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
+	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/internal/anamtest"
 )
 
@@ -102,13 +101,14 @@ func serveWithPlayer(t *testing.T, e *engine, hash string) (p *process, sent *lo
 		},
 	})
 	t.Cleanup(proxy.Close)
-	flags := []string{"serve", "--addr", "127.0.0.1:0", "--database", "sqlite:" + filepath.Join(t.TempDir(), "player.db"), "--public-url", proxy.URL}
+	flags := []string{"--public-url", proxy.URL}
 	if hash != "" {
 		flags = append(flags, "--player-script", e.url+"/anam.js", "--player-integrity", hash)
 	}
-	cmd := exec.Command(binary, flags...)
-	cmd.Dir = t.TempDir()
-	p = start(t, cmd, "ANAM_API_KEY="+anamtest.Key, "ANAM_API_URL="+e.url)
+	cmd := serveCommand(t, "sqlite:player.db", flags...)
+	cmd.Env = append(cmd.Env, "SHARELINKS_ANAM_API_KEY="+anamtest.Key, "SHARELINKS_ANAM_URL="+e.url)
+	p = start(t, cmd)
+	p.await()
 	u, err := url.Parse(p.url)
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func serveWithPlayer(t *testing.T, e *engine, hash string) (p *process, sent *lo
 }
 
 // adaOnce is a link to Anam's persona, for one visit.
-func adaOnce(r *wire.CreateShareLinkRequest) {
+func adaOnce(r *api.CreateShareLinkRequest) {
 	r.PersonaID = anamtest.Persona
 	r.UsageLimit.Set(1)
 }
@@ -130,20 +130,18 @@ const standIn = `globalThis.anam = { createClient(token, options) {
 		addListener(name, listener) { (given.listeners ??= {})[name] = listener; },
 		async streamToVideoElement(id, microphone) {
 			Object.assign(given, { id, tracks: microphone.getAudioTracks().length });
-			const canvas = Object.assign(document.createElement('canvas'), { width: 800, height: 560 });
-			const c = canvas.getContext('2d');
-			const paint = () => {
-				const room = c.createLinearGradient(0, 0, 800, 560);
-				room.addColorStop(0, '#f3d9b8'); room.addColorStop(.5, '#c98f7a'); room.addColorStop(1, '#5d4a66');
-				c.filter = 'none'; c.fillStyle = room; c.fillRect(0, 0, 800, 560);
-				c.filter = 'blur(14px)'; // out of focus, as somebody who is about to come in
-				c.fillStyle = '#4b3340'; c.beginPath(); c.ellipse(400, 590, 250, 220, 0, 0, 7); c.fill();
-				c.fillStyle = '#3a2630'; c.beginPath(); c.ellipse(400, 225, 108, 128, 0, 0, 7); c.fill();
-				c.fillStyle = '#e6b79a'; c.beginPath(); c.ellipse(400, 250, 72, 96, 0, 0, 7); c.fill();
-				requestAnimationFrame(paint);
-			};
-			paint();
-			document.getElementById(id).srcObject = canvas.captureStream(15);
+			const picture = () => Object.assign(document.createElement('canvas'), { width: 800, height: 560 });
+			const still = picture(), c = still.getContext('2d');
+			const room = c.createLinearGradient(0, 0, 800, 560);
+			room.addColorStop(0, '#f3d9b8'); room.addColorStop(.5, '#c98f7a'); room.addColorStop(1, '#5d4a66');
+			c.fillStyle = room; c.fillRect(0, 0, 800, 560);
+			c.filter = 'blur(14px)'; // out of focus, as somebody who is about to come in
+			c.fillStyle = '#4b3340'; c.beginPath(); c.ellipse(400, 590, 250, 220, 0, 0, 7); c.fill();
+			c.fillStyle = '#3a2630'; c.beginPath(); c.ellipse(400, 225, 108, 128, 0, 0, 7); c.fill();
+			c.fillStyle = '#e6b79a'; c.beginPath(); c.ellipse(400, 250, 72, 96, 0, 0, 7); c.fill();
+			const canvas = picture(), screen = canvas.getContext('2d');
+			setInterval(() => screen.drawImage(still, 0, 0), 100); // a stream has a frame only when something was drawn
+			document.getElementById(id).srcObject = canvas.captureStream(10);
 		},
 		async stopStreaming() { given.stopped = true; },
 	};
@@ -154,7 +152,7 @@ func TestVisitorTalksToAnam(t *testing.T) {
 	e := startEngine(t, []byte(standIn))
 	p, sent, public := serveWithPlayer(t, e, integrity(e.player))
 	address, uses := p.link(adaOnce)
-	g := gallery{t, visitorBrowser(t)}
+	g := gallery{t, visitorPage(t)}
 	w := watch(t, g.ctx)
 	g.view(720, 480, "light")
 	do(t, g.ctx, chromedp.Navigate(address))
@@ -196,7 +194,7 @@ func TestAnotherPlayerDoesNotRun(t *testing.T) {
 	e := startEngine(t, []byte(standIn))
 	p, _, _ := serveWithPlayer(t, e, integrity([]byte("something else")))
 	address, uses := p.link(adaOnce)
-	g := gallery{t, visitorBrowser(t)}
+	g := gallery{t, visitorPage(t)}
 	g.view(720, 480, "dark")
 	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, g.ctx, "noplayer", nil)
@@ -222,7 +220,7 @@ func TestAnamIsBusy(t *testing.T) {
 	}
 	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
 	address, uses := p.link(adaOnce)
-	ctx := visitorBrowser(t)
+	ctx := visitorPage(t)
 	do(t, ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, ctx, "busy", nil)
 	if n := uses(); n != 0 {
@@ -247,7 +245,7 @@ func TestAnamHangsUp(t *testing.T) {
 	}
 	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
 	address, uses := p.link(adaOnce)
-	g := gallery{t, visitorBrowser(t)}
+	g := gallery{t, visitorPage(t)}
 	g.view(720, 480, "dark")
 	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, g.ctx, "connecting", nil)
@@ -274,7 +272,7 @@ func TestThePublishedPlayer(t *testing.T) {
 	e := startEngine(t, player)
 	p, sent, _ := serveWithPlayer(t, e, integrity(player))
 	address, uses := p.link(adaOnce)
-	ctx := visitorBrowser(t)
+	ctx := visitorPage(t)
 	do(t, ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, ctx, "busy", nil)
 	e.mu.Lock()

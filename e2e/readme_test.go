@@ -1,20 +1,25 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 )
+
+// tested are the Go files that tests run: a Go sample of the README is part of one of them.
+var tested = []string{"../server/example_test.go", "../client/example_test.go", "../client/internal/consumer/main.go"}
 
 // sample is a fenced block of a page of documentation.
 type sample struct{ language, text string }
@@ -34,8 +39,8 @@ func samples(t *testing.T, page string) []sample {
 	return list
 }
 
-// Every sample in the README does what it says: shell samples run, in their order, in one shell, in an empty directory
-// beside a server that was started as the README says; answers have the shape that is shown; Go is code that a test runs.
+// Every sample in the README does what it says: a reader types the shell samples, in their order, in one shell, in an empty
+// directory; answers have the shape that is shown; Go is code that a test runs.
 func TestREADME(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
@@ -44,88 +49,160 @@ func TestREADME(t *testing.T) {
 		}
 		t.Skip("README NOT TESTED: curl is missing")
 	}
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(binary, filepath.Join(dir, "bin", "sharelinks")); err != nil {
-		t.Fatal(err)
-	}
-	p := serve(t, "sqlite:"+filepath.Join(dir, "sharelinks.db"))
-	here := func(text string) string { return strings.ReplaceAll(text, "http://127.0.0.1:8080", p.url) }
-
-	var script strings.Builder
-	script.WriteString("set -euo pipefail\n")
-	shown := map[int]string{} // the answer that is shown after a shell sample, by the sample's number
-	all := samples(t, "README.md")
-	for i, s := range all {
-		switch {
-		case s.language == "sh" && strings.HasPrefix(s.text, "make "):
-			checkMakeTargets(t, s.text)
-		case s.language == "sh" && strings.HasPrefix(s.text, "sharelinks serve"):
-			flags := strings.Fields(s.text)[2:]
-			for i, f := range flags {
-				switch {
-				case strings.HasPrefix(f, "postgres:"):
-					flags[i] = pgtest.NewDatabase(t)
-				case strings.HasPrefix(f, "127.0.0.1:"):
-					flags[i] = "127.0.0.1:0"
+	r := newReader(t)
+	printed := ""
+	for _, s := range samples(t, "README.md") {
+		switch s.language {
+		case "sh":
+			printed = r.types(s.text)
+			if strings.Contains(s.text, "Idempotency-Key") {
+				if lines := strings.Fields(printed); len(lines) != 2 || lines[0] != lines[1] {
+					t.Errorf("the repeat was not answered byte for byte:\n%s", printed)
 				}
 			}
-			serve(t, "sqlite:unused.db", flags...)
-		case s.language == "sh" && s.text == "go generate ./...\n":
-			// TestStale runs it.
-		case s.language == "sh":
-			fmt.Fprintf(&script, "echo; echo '=== %d'\n%s\n", i, here(s.text))
-		case s.language == "json":
-			shown[i-1] = here(s.text)
-		case s.language == "go":
+		case "json":
+			checkShape(t, r.here(s.text), printed)
+		case "go":
 			checkIsTested(t, s.text)
 		default:
 			t.Errorf("nothing runs this sample:\n%s", s.text)
 		}
 	}
-	cmd := exec.Command("bash", "-c", script.String())
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s\n%s", err, out, &stderr)
-	}
-	printed := map[int]string{}
-	for part := range strings.SplitSeq(string(out), "\n=== ") {
-		var i int
-		if head, rest, ok := strings.Cut(part, "\n"); ok {
-			if _, err := fmt.Sscan(head, &i); err == nil {
-				printed[i] = rest
-			}
-		}
-	}
-	for i, want := range shown {
-		checkShape(t, want, printed[i])
-	}
-	for i, s := range all {
-		if s.language == "sh" && strings.Contains(s.text, "Idempotency-Key") {
-			if lines := strings.Fields(printed[i]); len(lines) != 2 || lines[0] != lines[1] {
-				t.Errorf("the repeat was not answered byte for byte:\n%s", printed[i])
-			}
-		}
-	}
 }
 
-func checkMakeTargets(t *testing.T, text string) {
+// reader is somebody with a shell. The servers that he starts have free ports, and he puts those where the README has its own.
+type reader struct {
+	t      *testing.T
+	stdin  io.Writer
+	stdout *bufio.Reader
+	stderr lockedBuffer
+	moved  []string // pairs of an address in the README and where that is
+}
+
+func newReader(t *testing.T) *reader {
+	t.Helper()
+	r := &reader{t: t}
+	cmd := command("bash", "-s", binary)
+	cmd.Dir = t.TempDir()
+	cmd.Stderr = &r.stderr
+	stdin, errIn := cmd.StdinPipe()
+	stdout, errOut := cmd.StdoutPipe()
+	if err := errors.Join(errIn, errOut); err != nil {
+		t.Fatal(err)
+	}
+	r.stdin, r.stdout = stdin, bufio.NewReader(stdout)
+	kill := startGroup(t, cmd)
+	t.Cleanup(func() {
+		kill()
+		_ = cmd.Wait() // it was killed
+	})
+	late := time.AfterFunc(2*time.Minute, kill)
+	t.Cleanup(func() { late.Stop() })
+	r.shell(`set -euo pipefail; mkdir bin; ln -s "$1" bin/sharelinks`)
+	return r
+}
+
+// shell runs commands in the shell and returns what they print. In braces, they are read before they run: what they read
+// themselves is not the commands that follow.
+func (r *reader) shell(commands string) (printed string) {
+	r.t.Helper()
+	const end = "=== that was all\n"
+	_, err := fmt.Fprintf(r.stdin, "{\n%s\n} </dev/null; printf '\n%s'\n", commands, end)
+	for err == nil {
+		var line string
+		if line, err = r.stdout.ReadString('\n'); line == end {
+			return printed
+		}
+		printed += line
+	}
+	r.t.Fatalf("the shell ended: %v\n%s\n%s\n%s", err, commands, printed, &r.stderr)
+	return ""
+}
+
+func (r *reader) here(text string) string { return strings.NewReplacer(r.moved...).Replace(text) }
+
+var (
+	serves  = regexp.MustCompile(`^(\w+=\S* )*sharelinks serve\b`)
+	address = regexp.MustCompile(`--addr[ =](\S+)`)
+	ours    = regexp.MustCompile(`^github\.com/sharelinks-dev/sharelinks/([a-z/]+)@latest$`)
+)
+
+// types runs a sample, and returns what it prints. What serves goes on while the reader does, in another window.
+func (r *reader) types(sample string) (printed string) {
+	r.t.Helper()
+	var commands strings.Builder
+	run := func() {
+		if commands.Len() > 0 {
+			printed += r.shell(r.here(commands.String()))
+			commands.Reset()
+		}
+	}
+	for line := range strings.Lines(strings.ReplaceAll(sample, "\\\n", " ")) {
+		words := append(strings.Fields(line), "", "", "")
+		switch {
+		case words[0] == "make":
+			run()
+			checkMakefile(r.t, "\n"+words[1]+":")
+			if words[1] == "run" {
+				r.serves("bin/sharelinks serve")
+			}
+		case words[0] == "go" && words[1] == "generate":
+			checkMakefile(r.t, strings.TrimSpace(line)) // and runs it before it compares
+		case words[0] == "go" && words[1] == "install":
+			m := ours.FindStringSubmatch(words[2])
+			if m == nil {
+				r.t.Errorf("nothing of ours can be installed so: %s", line)
+			} else if _, err := os.Stat(filepath.Join("..", m[1], "main.go")); err != nil {
+				r.t.Error(err)
+			}
+			commands.WriteString("export PATH=\"$PWD/bin:$PATH\"\n")
+		case serves.MatchString(line):
+			run()
+			r.serves(strings.TrimSpace(line))
+		default:
+			commands.WriteString(line)
+		}
+	}
+	run()
+	return printed
+}
+
+// serves starts a server in the shell.
+func (r *reader) serves(line string) {
+	r.t.Helper()
+	at := "127.0.0.1:8080"
+	if m := address.FindStringSubmatch(line); m != nil {
+		at = m[1]
+	}
+	line += " --addr 127.0.0.1:0" // the last one counts
+	if strings.Contains(line, "postgres:") {
+		database := ""
+		r.t.Run("PostgreSQL", func(t *testing.T) {
+			pgtest.NewDatabase(t) // without PostgreSQL it is this test that is skipped
+			database = pgtest.NewDatabase(r.t)
+		})
+		if database == "" {
+			return
+		}
+		line += " --database '" + database + "'"
+	}
+	said := r.shell("rm -f ready; mkfifo ready; " + line + " >ready & read -r line <ready; echo \"$line\"")
+	now, ok := strings.CutPrefix(strings.TrimSpace(said), "listening on http://")
+	if !ok {
+		r.t.Fatalf("no ready line but %q:\n%s", said, &r.stderr)
+	}
+	r.moved = append(r.moved, at, now)
+}
+
+// checkMakefile demands that a text is in the Makefile.
+func checkMakefile(t *testing.T, text string) {
 	t.Helper()
 	makefile, err := os.ReadFile("../Makefile")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(text) {
-		target := strings.Fields(line)[1]
-		if !bytes.Contains(makefile, []byte("\n"+target+":")) {
-			t.Errorf("make %s: there is no such target", target)
-		}
+	if !bytes.Contains(makefile, []byte(text)) {
+		t.Errorf("the Makefile has no %q", text)
 	}
 }
 
@@ -137,11 +214,14 @@ func checkIsTested(t *testing.T, text string) {
 		for line := range strings.Lines(s) {
 			lines = append(lines, strings.TrimSpace(line))
 		}
-		return strings.Join(lines, "\n")
+		return strings.TrimSpace(strings.Join(lines, "\n"))
 	}
-	for _, file := range []string{"../server/example_test.go", "../client/example_test.go", "../client/testdata/consumer/main.go"} {
+	for _, file := range tested {
 		code, err := os.ReadFile(file)
-		if err == nil && strings.Contains(normal(string(code)), strings.TrimSpace(normal(text))) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(normal(string(code)), normal(text)) {
 			return
 		}
 	}
@@ -193,94 +273,18 @@ func everyTime(v any) any {
 // `make run` in a checkout builds, serves, and says how to begin, whatever was or was not there before.
 func TestMakeRun(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	p := start(t, exec.Command("make", "--silent", "--directory", "..", "run"), "SHARELINKS_ADDR=127.0.0.1:0",
-		"SHARELINKS_DATABASE=sqlite:"+filepath.Join(dir, "run.db"))
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(p.stderr.String(), "curl --request POST"); {
-		if time.Now().After(deadline) { // it was written before the ready line, but takes another way to here
-			t.Fatalf("no curl to paste:\n%s", p.stderr)
-		}
-		runtime.Gosched()
+	cmd, err := makeCommand("run")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if p.all(t.Context()) == nil {
-		t.Error("nothing is served")
+	cmd.Env = append(cmd.Env, "SHARELINKS_ADDR=127.0.0.1:0", "SHARELINKS_DATABASE=sqlite:"+filepath.Join(t.TempDir(), "run.db"))
+	p := start(t, cmd)
+	p.await()
+	if _, err := p.create(t.Context(), nil, ""); err != nil {
+		t.Error(err)
 	}
-}
-
-// .ci/stale finds generated code that is not what the contract makes, and leaves the tree as it was.
-func TestStale(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("NOT TESTED WHETHER STALE CODE IS FOUND: git is missing")
-	}
-	dir := filepath.Join(t.TempDir(), "tree")
-	git := func(args ...string) {
-		t.Helper()
-		cmd := exec.Command("git", append([]string{"-c", "user.name=test", "-c", "user.email=test@localhost"}, args...)...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
-		}
-	}
-	copyTree(t, dir)
-	git("init", "--quiet")
-	git("add", "--all")
-	git("commit", "--quiet", "--message", "all")
-	stale := func() (string, error) {
-		cmd := exec.Command(".ci/stale")
-		cmd.Dir = dir
-		out, err := cmd.CombinedOutput()
-		return string(out), err
-	}
-	if out, err := stale(); err != nil {
-		t.Fatalf("fresh code is called stale: %v\n%s", err, out)
-	}
-	for name, c := range map[string]struct {
-		file, old, new, says string
-	}{
-		"edited":           {"api/api.gen.go", "package api", "package api // edited", "stale: api/api.gen.go is not what openapi.yaml makes"},
-		"left over":        {"client/wire/extra.gen.go", "", "package wire\n", "stale: client/wire/extra.gen.go is not in git"},
-		"contract changed": {"openapi.yaml", "Number of items per page.", "Number of links per page.", "stale: api/api.gen.go is not what openapi.yaml makes"},
-		"contract broken":  {"openapi.yaml", "openapi: 3.0.3", "openapi: [", "stale: go generate fails"},
-	} {
-		path := filepath.Join(dir, c.file)
-		before, _ := os.ReadFile(path)
-		if err := os.WriteFile(path, []byte(c.new), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if c.old != "" {
-			if err := os.WriteFile(path, bytes.Replace(before, []byte(c.old), []byte(c.new), 1), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		changed, _ := os.ReadFile(path)
-		if out, err := stale(); err == nil || !strings.Contains(out, c.says) {
-			t.Errorf("%s: %v\n%s", name, err, out)
-		}
-		if after, _ := os.ReadFile(path); !bytes.Equal(after, changed) {
-			t.Errorf("%s: the check changed %s", name, c.file)
-		}
-		if before == nil {
-			err := os.Remove(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-		} else if err := os.WriteFile(path, before, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// copyTree copies what the generator needs of this tree, as it is now, committed or not.
-func copyTree(t *testing.T, to string) {
-	t.Helper()
-	for _, name := range []string{"go.mod", "go.sum", "gen.go", "tools.go", "openapi.yaml", ".gitignore", ".ci", "api", "client"} {
-		cmd := exec.Command("cp", "-R", filepath.Join("..", name), to+"/")
-		if err := os.MkdirAll(to, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	p.kill() // then all that it said is here
+	if !strings.Contains(p.stderr.String(), "curl --request POST") {
+		t.Errorf("no curl to paste:\n%s", p.stderr)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
+	"github.com/sharelinks-dev/sharelinks/api"
 )
 
 var screenshots = flag.String("screenshots", "", "directory to write a picture of each state of the visitor page to")
@@ -76,22 +76,12 @@ func (g gallery) fits() {
 	}
 }
 
-// permit grants or denies the microphone.
-func (g gallery) permit(setting browser.PermissionSetting) {
-	g.t.Helper()
-	if _, err := chromedp.CallBrowser(g.ctx, browser.SetPermission, browser.SetPermissionParams{
-		Permission: &browser.PermissionDescriptor{Name: "microphone"}, Setting: setting,
-	}); err != nil {
-		g.t.Fatal(err)
-	}
-}
-
 // Every state that a visitor can meet without a persona's service is met, in a window of the usual size. `make screenshots`
 // keeps the pictures.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "screenshots.db"), "--open-rate", "0.01", "--open-burst", "3")
-	g := gallery{t, chromiumWithMicrophone(t, false)}
+	p := serve(t, "sqlite:screenshots.db", "--open-rate", "0.01", "--open-burst", "3")
+	g := gallery{t, newPage(t)}
 	g.view(720, 480, "light")
 	at := func(address, state, name string, scale ...float64) {
 		t.Helper()
@@ -118,20 +108,20 @@ func TestScreenshots(t *testing.T) {
 	g.view(3840, 2160, "dark")
 	at(address, "ready", "ready-4k", 0.2)
 	g.view(720, 480, "dark")
-	g.permit(browser.PermissionSettingDenied)
+	permit(t, g.ctx, browser.PermissionSettingDenied)
 	do(t, g.ctx, chromedp.Navigate(address))
 	then("blocked", "blocked")
-	g.permit(browser.PermissionSettingGranted)
+	permit(t, g.ctx, browser.PermissionSettingGranted)
 	then("local", "local")
 
 	g.view(720, 480, "light")
-	used, _ := p.link(func(r *wire.CreateShareLinkRequest) { r.UsageLimit.Set(1) })
+	used, _ := p.link(func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(1) })
 	do(t, g.ctx, chromedp.Navigate(used), press("start", nil))
 	in(t, g.ctx, "local", nil)
 	at(used, "exhausted", "exhausted")
-	off, _ := p.link(func(r *wire.CreateShareLinkRequest) { r.Enabled.Set(false) })
+	off, _ := p.link(func(r *api.CreateShareLinkRequest) { r.Enabled = new(false) })
 	at(off, "disabled", "disabled")
-	over, _ := p.link(func(r *wire.CreateShareLinkRequest) { r.ExpiresInHours.Set(1e-9) })
+	over, _ := p.link(func(r *api.CreateShareLinkRequest) { r.ExpiresInHours.Set(1e-9) })
 	at(over, "expired", "expired")
 	at(p.url+"/share/sh_222222222222222222222", "unknown", "unknown")
 	// By another name the page is of an origin that nobody allowed.

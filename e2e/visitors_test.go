@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,23 +15,11 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
-	"github.com/sharelinks-dev/sharelinks/client/wire"
+	"github.com/sharelinks-dev/sharelinks/api"
 )
 
-// visitorBrowser starts a Chromium that has a microphone, of a sort: it beeps. Nobody is asked before a page may use it.
-func visitorBrowser(t *testing.T) context.Context {
-	t.Helper()
-	return chromiumWithMicrophone(t, true)
-}
-
-func chromiumWithMicrophone(t *testing.T, asksNobody bool) context.Context {
-	t.Helper()
-	return chromium(t, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", asksNobody),
-		chromedp.WindowSize(960, 640))
-}
-
 // link makes a link and returns its address on the server, and how often it was opened so far.
-func (p *process) link(change func(*wire.CreateShareLinkRequest)) (address string, uses func() int) {
+func (p *process) link(change func(*api.CreateShareLinkRequest)) (address string, uses func() int) {
 	p.t.Helper()
 	link, err := p.create(p.t.Context(), change, "")
 	if err != nil {
@@ -42,10 +29,10 @@ func (p *process) link(change func(*wire.CreateShareLinkRequest)) (address strin
 }
 
 // embed is a change that makes a link one that this site may embed.
-func embed(kind wire.ShareLinkType, origins ...string) func(*wire.CreateShareLinkRequest) {
-	return func(r *wire.CreateShareLinkRequest) {
+func embed(kind api.ShareLinkType, origins ...string) func(*api.CreateShareLinkRequest) {
+	return func(r *api.CreateShareLinkRequest) {
 		r.Type = kind
-		r.AllowedOrigins.Set(origins)
+		r.AllowedOrigins = &origins
 	}
 }
 
@@ -111,10 +98,10 @@ func press(button string, frame *chromedp.Node) chromedp.Action[chromedp.Void] {
 
 func TestVisitorOpensALink(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "visit.db"))
+	p := serve(t, "sqlite:visit.db")
 	once := 1
-	address, uses := p.link(func(r *wire.CreateShareLinkRequest) { r.UsageLimit.Set(once) })
-	ctx := visitorBrowser(t)
+	address, uses := p.link(func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(once) })
+	ctx := visitorPage(t)
 	w := watch(t, ctx)
 	do(t, ctx, chromedp.Navigate(address))
 	if text := in(t, ctx, "ready", nil); !strings.Contains(text, "Cara") {
@@ -140,18 +127,18 @@ func TestVisitorOpensALink(t *testing.T) {
 
 func TestBlockedMicrophoneSpendsNothing(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "blocked.db"))
+	p := serve(t, "sqlite:blocked.db")
 	address, uses := p.link(nil)
-	ctx := chromiumWithMicrophone(t, false)
+	ctx := newPage(t)
 	w := watch(t, ctx)
 	do(t, ctx, chromedp.Navigate(address))
-	gallery{t, ctx}.permit(browser.PermissionSettingDenied)
+	permit(t, ctx, browser.PermissionSettingDenied)
 	do(t, ctx, press("start", nil))
 	in(t, ctx, "blocked", nil)
 	if n := uses(); n != 0 {
 		t.Errorf("a blocked microphone cost %d uses", n)
 	}
-	gallery{t, ctx}.permit(browser.PermissionSettingGranted)
+	permit(t, ctx, browser.PermissionSettingGranted)
 	do(t, ctx, press("start", nil))
 	in(t, ctx, "local", nil)
 	if n := uses(); n != 1 {
@@ -176,10 +163,10 @@ func iframe(address, attributes string) string {
 
 func TestPlayerOnASiteThatMay(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "player.db"))
+	p := serve(t, "sqlite:player.db")
 	s := newSite(t)
-	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, s.url))
-	ctx := visitorBrowser(t)
+	address, uses := p.link(embed(api.ShareLinkTypePlayerEmbed, s.url))
+	ctx := visitorPage(t)
 	w := watch(t, ctx)
 	g := gallery{t, ctx}
 	g.view(720, 480, "light")
@@ -207,9 +194,9 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 
 func TestPlayerOnASiteThatMayNot(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "refused.db"))
-	address, uses := p.link(embed(wire.ShareLinkTypePlayerEmbed, "https://www.example.com"))
-	ctx := visitorBrowser(t)
+	p := serve(t, "sqlite:refused.db")
+	address, uses := p.link(embed(api.ShareLinkTypePlayerEmbed, "https://www.example.com"))
+	ctx := visitorPage(t)
 	g := gallery{t, ctx}
 	g.view(720, 480, "light")
 
@@ -237,15 +224,15 @@ func TestPlayerOnASiteThatMayNot(t *testing.T) {
 
 func TestOrb(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "orb.db"))
+	p := serve(t, "sqlite:orb.db")
 	s := newSite(t)
-	address, uses := p.link(embed(wire.ShareLinkTypeOrbEmbed, s.url))
+	address, uses := p.link(embed(api.ShareLinkTypeOrbEmbed, s.url))
 	token := address[strings.LastIndexByte(address, '/')+1:]
 	// The site has a strict policy of its own, and names itself to nobody.
 	html := fmt.Sprintf(`<script src="%s/embed.js" async></script><share-link token="%s" theme="dark" label="Talk to Cara"></share-link>`, p.url, token)
 	home := s.page(html, "Referrer-Policy", "no-referrer",
 		"Content-Security-Policy", "default-src 'none'; img-src data:; script-src "+p.url+"; frame-src "+p.url)
-	ctx := visitorBrowser(t)
+	ctx := visitorPage(t)
 	w := watch(t, ctx)
 	shadow := func(selector string) chromedp.JSPath {
 		return chromedp.JSPath(`document.querySelector('share-link').shadowRoot?.querySelector('` + selector + `')`)

@@ -1,10 +1,6 @@
 // Package pgtest runs a private PostgreSQL server for tests. It is started by the first test of a binary that asks for a
-// database, listens on a Unix socket only, keeps its data in a temporary directory, and ends with the binary, also when
-// that is killed.
-//
-// A package that uses it has a TestMain:
-//
-//	func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+// database, listens on a Unix socket only, and keeps its data in a temporary directory. Server and directory are gone soon
+// after the binary has ended, however it did.
 package pgtest
 
 import (
@@ -16,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,27 +20,27 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver, as "pgx"
 )
 
-// shared is the one server of a test binary: tests have no other thing in common to keep it in.
-var shared struct {
-	mu     sync.Mutex
-	server *Server
-	err    error // of the attempt to start it; it is made once
-}
+// shared is the one server of a test binary, started at the first call: tests have no other thing in common to keep it in.
+var shared = sync.OnceValues(func() (*Server, error) {
+	server, err := Start()
+	running.Store(server)
+	return server, err
+})
+
+// running is the shared server, or nil while nobody has asked for it.
+var running atomic.Pointer[Server]
 
 var databases atomic.Int64
 
-// Main runs the tests of a binary and stops the server if one of them started it. The result is for os.Exit.
+// Main runs the tests of a binary, for os.Exit in its TestMain. It waits until the server is gone, if there is one: without
+// it everything is cleaned up as well, a moment after the binary has ended.
 func Main(m *testing.M) int {
 	code := m.Run()
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
-	if shared.server != nil {
-		if err := shared.server.Stop(); err != nil {
+	if server := running.Load(); server != nil {
+		if err := server.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "pgtest:", err)
 			code = max(code, 1)
 		}
-		shared.server = nil
-		shared.err = errors.New("the tests are over")
 	}
 	return code
 }
@@ -52,7 +49,7 @@ func Main(m *testing.M) int {
 // machine the test is skipped, or fails when the environment variable CI is set: there nothing may be left out silently.
 func NewDatabase(t testing.TB) string {
 	t.Helper()
-	server, err := start()
+	server, err := shared()
 	if missing := (*MissingError)(nil); errors.As(err, &missing) && os.Getenv("CI") == "" {
 		t.Skipf("NOT TESTED ON POSTGRESQL: %v", err)
 	}
@@ -71,15 +68,6 @@ func NewDatabase(t testing.TB) string {
 	return server.URL(name)
 }
 
-func start() (*Server, error) {
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
-	if shared.server == nil && shared.err == nil {
-		shared.server, shared.err = Start()
-	}
-	return shared.server, shared.err
-}
-
 // MissingError says that PostgreSQL is not on this machine.
 type MissingError struct{ Program string }
 
@@ -94,7 +82,7 @@ func binaries() (string, error) {
 		dirs = append(dirs, filepath.Dir(path))
 	}
 	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
-		dirs = append(dirs, string(out[:max(len(out)-1, 0)]))
+		dirs = append(dirs, strings.TrimSpace(string(out)))
 	}
 	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is right
 	for i := len(debian) - 1; i >= 0; i-- {
@@ -115,7 +103,8 @@ func executable(path string) bool {
 
 // URL returns the URL of one of the server's databases.
 func (s *Server) URL(database string) string {
-	u := url.URL{Scheme: "postgres", Path: "/" + database, RawQuery: url.Values{"host": {s.dir}, "user": {superuser}}.Encode()}
+	query := url.Values{"host": {s.dir}, "port": {port}, "user": {superuser}, "sslmode": {"disable"}}
+	u := url.URL{Scheme: "postgres", Path: "/" + database, RawQuery: query.Encode()}
 	return u.String()
 }
 

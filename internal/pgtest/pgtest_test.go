@@ -1,14 +1,44 @@
 package pgtest_test
 
 import (
+	"bufio"
+	"context"
 	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+// killed is the variable that makes a run of this binary the one that TestNothingIsLeft kills.
+const killed = "SHARELINKS_TEST_IS_KILLED"
+
+// These tests run with every variable in which pgx or PostgreSQL looks for what was not said set to what cannot work.
+func TestMain(m *testing.M) {
+	for _, name := range []string{
+		"HOST", "PORT", "DATABASE", "USER", "PASSWORD", "PASSFILE", "APPNAME", "CONNECT_TIMEOUT", "SSLMODE", "SSLKEY", "SSLCERT",
+		"SSLCERTMODE", "SSLSNI", "SSLROOTCERT", "SSLPASSWORD", "SSLNEGOTIATION", "TARGETSESSIONATTRS", "SERVICE", "SERVICEFILE", "TZ",
+		"OPTIONS", "MINPROTOCOLVERSION", "MAXPROTOCOLVERSION", "CHANNELBINDING", "REQUIREAUTH", "DATA",
+	} {
+		if err := os.Setenv("PG"+name, "nonsense"); err != nil {
+			panic(err)
+		}
+	}
+	if os.Getenv(killed) != "" {
+		m.Run() // as where nobody knows of pgtest.Main
+		return
+	}
+	os.Exit(pgtest.Main(m))
+}
 
 func TestDatabasesAreApart(t *testing.T) {
 	t.Parallel()
@@ -35,4 +65,60 @@ func open(t *testing.T) *sql.DB {
 		}
 	})
 	return db
+}
+
+// A test binary that is killed leaves neither a server nor a directory.
+func TestNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewDatabase(t)
+	if os.Getenv(killed) != "" {
+		fmt.Println(database)
+		select {}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tests := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestNothingIsLeft$")
+	tests.Env = append(os.Environ(), killed+"=yes")
+	stdout, err := tests.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tests.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := url.Parse(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := other.Query().Get("host")
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(dir, ".s.PGSQL.5432"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+
+	if err := tests.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = tests.Wait() // it was killed
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); err != nil {
+		t.Errorf("the server still runs: %v", err)
+	}
+	for {
+		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s is still there", dir)
+		case <-time.After(10 * time.Millisecond): // a removal has no way to say that it is done
+		}
+	}
 }

@@ -5,32 +5,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
 
 const (
 	superuser    = "sharelinks"
+	port         = "5432" // of a Unix socket it is only a part of the name
 	startTimeout = 30 * time.Second
-	stopTimeout  = 10 * time.Second
 )
+
+// janitor is the shell script that ends a server and removes its directory, $0. It begins when its standard input is
+// closed. The other end of that pipe is in the test binary: the kernel closes it however the binary ends. SIGQUIT is
+// "immediate shutdown": there is nothing to keep. A server that is ending may still write, so rm has several tries.
+const janitor = `cat
+kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")"
+for try in 1 2 3 4 5 6 7 8 9; do
+	rm -rf "$0" && exit
+	sleep 0.1
+done
+exit 1`
 
 // Server is a running PostgreSQL server.
 type Server struct {
-	dir    string // its data and its socket
-	cmd    *exec.Cmd
-	output *bytes.Buffer // what it wrote; to be read when it has ended
-	ended  chan struct{} // closed when it has
+	dir      string // its data and its socket
+	janitor  *exec.Cmd
+	lifeline io.Closer     // the janitor's standard input
+	output   bytes.Buffer  // what the server wrote; to be read when it has ended
+	ended    chan struct{} // closed when it has
 }
 
-// Start makes a database cluster in a temporary directory and starts a server on it. It must be stopped with Stop. The
-// error is a *MissingError when PostgreSQL is not on this machine.
+// Start makes a database cluster in a temporary directory and starts a server on it. Stop ends it; without that it ends
+// with the test binary. The error is a *MissingError when PostgreSQL is not on this machine.
 func Start() (_ *Server, err error) {
 	bin, err := binaries()
 	if err != nil {
@@ -40,42 +53,19 @@ func Start() (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	forgetEnvironment()
 	// The path of a Unix socket has at most 107 bytes, and a test's own temporary directory is easily longer.
 	dir, err := os.MkdirTemp("", "pgtest-")
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(dir))
-		}
-	}()
-	if who != nil {
-		if err := os.Chown(dir, int(who.Uid), int(who.Gid)); err != nil {
-			return nil, err
-		}
+	s := &Server{dir: dir, ended: make(chan struct{})}
+	if err := s.startJanitor(); err != nil {
+		return nil, errors.Join(err, os.Remove(dir))
 	}
-	data := filepath.Join(dir, "data")
-
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "--pgdata="+data, "--username="+superuser, "--auth=trust",
-		"--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
-	initdb.Dir = dir
-	initdb.SysProcAttr = attributes(who)
-	if out, err := onLockedThread(initdb.CombinedOutput); err != nil {
-		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
-	}
-
-	s := &Server{dir: dir, output: &bytes.Buffer{}, ended: make(chan struct{})}
-	s.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir,
-		"-c", "listen_addresses=", "-c", "max_connections=200",
-		// Nothing in it has to survive: these save most of the time that tests would spend.
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "wal_level=minimal",
-		"-c", "max_wal_senders=0", "-c", "shared_buffers=32MB", "-c", "autovacuum=off", "-c", "log_min_messages=fatal")
-	s.cmd.Dir = dir
-	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
-	s.cmd.SysProcAttr = attributes(who)
-	if err := s.start(); err != nil {
-		return nil, err
+	if err := s.start(bin, who); err != nil {
+		close(s.ended)
+		return nil, errors.Join(err, s.Stop())
 	}
 	if err := s.awaitReady(); err != nil {
 		return nil, errors.Join(err, s.Stop())
@@ -83,28 +73,60 @@ func Start() (_ *Server, err error) {
 	return s, nil
 }
 
-// start runs the server. The thread that starts it stays locked for as long as it runs: the kernel sends a process its
-// Pdeathsig when the thread that made it ends, and Go ends idle threads when it likes.
-func (s *Server) start() error {
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := s.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = s.cmd.Wait() // how it ended is in its output
-			close(s.ended)
+// forgetEnvironment unsets the variables in which pgx looks for what a URL does not say. Not everything can be said in a
+// URL: a PGSERVICE that does not exist, for one, is an error whatever the URL is.
+func forgetEnvironment() {
+	for _, variable := range os.Environ() {
+		if strings.HasPrefix(variable, "PG") {
+			name, _, _ := strings.Cut(variable, "=")
+			_ = os.Unsetenv(name) // the name is valid, it was there
 		}
-	}()
-	return <-started
+	}
 }
 
-// onLockedThread runs a command from a thread that outlives it, see start.
-func onLockedThread[T any](run func() (T, error)) (T, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	return run()
+func (s *Server) startJanitor() (err error) {
+	s.janitor = exec.Command("/bin/sh", "-c", janitor, s.dir)
+	s.janitor.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C ends the tests, not what cleans up after them
+	if s.lifeline, err = s.janitor.StdinPipe(); err != nil {
+		return err
+	}
+	return s.janitor.Start()
+}
+
+// start makes the cluster and runs the server.
+func (s *Server) start(bin string, who *syscall.Credential) error {
+	if who != nil {
+		if err := os.Chown(s.dir, int(who.Uid), int(who.Gid)); err != nil {
+			return err
+		}
+	}
+	program := func(name string, args ...string) *exec.Cmd {
+		cmd := exec.Command(filepath.Join(bin, name), args...)
+		cmd.Dir = s.dir
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true}
+		return cmd
+	}
+	data := filepath.Join(s.dir, "data")
+	initdb := program("initdb", "--pgdata="+data, "--username="+superuser, "--auth=trust",
+		"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	postgres := program("postgres", "-D", data, "-k", s.dir, "-p", port,
+		"-c", "listen_addresses=", "-c", "max_connections=200",
+		// Nothing in it has to survive: these save most of the time that tests would spend.
+		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "wal_level=minimal",
+		"-c", "max_wal_senders=0", "-c", "shared_buffers=32MB", "-c", "autovacuum=off", "-c", "log_min_messages=fatal")
+	postgres.Stdout, postgres.Stderr = &s.output, &s.output
+	if err := postgres.Start(); err != nil {
+		return err
+	}
+	go func() {
+		_ = postgres.Wait() // how it ended is in its output
+		close(s.ended)
+	}()
+	return nil
 }
 
 func (s *Server) awaitReady() error {
@@ -117,7 +139,7 @@ func (s *Server) awaitReady() error {
 		}
 		select {
 		case <-s.ended:
-			return fmt.Errorf("postgres ended: %s", s.output)
+			return fmt.Errorf("postgres ended: %s", &s.output)
 		case <-ctx.Done():
 			return fmt.Errorf("postgres does not answer: %w", err)
 		case <-time.After(20 * time.Millisecond): // it has no way to say that it is ready
@@ -127,21 +149,9 @@ func (s *Server) awaitReady() error {
 
 // Stop ends the server and removes its data.
 func (s *Server) Stop() error {
-	select {
-	case <-s.ended:
-	default:
-		// SIGQUIT is "immediate shutdown": there is nothing to keep.
-		if err := s.cmd.Process.Signal(syscall.SIGQUIT); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return err
-		}
-		select {
-		case <-s.ended:
-		case <-time.After(stopTimeout):
-			_ = s.cmd.Process.Kill() // its children notice and end themselves
-			<-s.ended
-		}
-	}
-	return os.RemoveAll(s.dir)
+	err := errors.Join(s.lifeline.Close(), s.janitor.Wait())
+	<-s.ended
+	return err
 }
 
 // identity returns whom to run PostgreSQL as, because it refuses to run as root; nil when this is not root.
