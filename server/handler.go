@@ -33,7 +33,7 @@ const (
 )
 
 // newHandler returns the whole of the service: the operations of the contract, and the pages beside them.
-func (s *Server) newHandler() (http.Handler, error) {
+func (s *Server) newHandler() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.writeProblem
 	e.IPExtractor = echo.ExtractIPDirect()
@@ -46,7 +46,8 @@ func (s *Server) newHandler() (http.Handler, error) {
 	handlers := operations{service: s.service, pages: s.pages, publicURL: s.publicURL}
 	wire.RegisterHandlersWithOptions(e, wire.NewStrictHandler(handlers, nil), wire.RegisterHandlersOptions{OperationMiddlewares: perOperation})
 	s.answerPreflights(e)
-	return answerHead(e), s.servePages(e)
+	s.servePages(e)
+	return answerHead(e)
 }
 
 // guards returns what stands in front of an operation's handler: who may call it, how often, and the contract.
