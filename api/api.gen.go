@@ -109,37 +109,6 @@ func (e VisitOutcome) Valid() bool {
 	}
 }
 
-// CreateShareLinkRequest Persona to issue a share link for, plus optional limits.
-//
-// Example: {"expiresInHours":168,"personaId":"00000000-0000-0000-0000-000000000000","usageLimit":10}
-type CreateShareLinkRequest struct {
-	// PersonaID The persona that the link leads to.
-	PersonaID string `json:"personaId"`
-
-	// ExpiresInHours Hours from now until the link expires, fractions allowed. Null, never.
-	ExpiresInHours nullable.Nullable[float64] `json:"expiresInHours,omitempty"`
-
-	// UsageLimit How many times the link can be opened. Null, without limit.
-	UsageLimit nullable.Nullable[int] `json:"usageLimit,omitempty"`
-	Type       ShareLinkType          `json:"type,omitempty"`
-
-	// AllowedOrigins Origins permitted to embed the link, each `scheme://host[:port]` with http or https. Kept in canonical form:
-	// lower case, default port dropped, international names as punycode, each once.
-	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
-
-	// AllowAllOrigins Whether the link can be embedded on any origin.
-	AllowAllOrigins *bool `json:"allowAllOrigins,omitempty"`
-
-	// RemoveWatermark Whether the persona renders without the watermark. Only for an organization that may.
-	RemoveWatermark *bool `json:"removeWatermark,omitempty"`
-
-	// Enabled Whether the link accepts connections.
-	Enabled *bool `json:"enabled,omitempty"`
-
-	// IsPrimary Whether this becomes the persona's primary share link. The one that was is demoted.
-	IsPrimary *bool `json:"isPrimary,omitempty"`
-}
-
 // PageMeta Where a page stands in its list.
 //
 // Example: {"currentPage":2,"lastPage":3,"next":3,"perPage":20,"prev":1,"total":41}
@@ -498,11 +467,47 @@ type ListShareLinksParams struct {
 	Search *Search `form:"search,omitempty" json:"search,omitempty"`
 }
 
+// CreateShareLinkJSONBody defines parameters for CreateShareLink.
+type CreateShareLinkJSONBody = CreateShareLinkRequest
+
 // CreateShareLinkParams defines parameters for CreateShareLink.
 type CreateShareLinkParams struct {
 	// IdempotencyKey Makes the create safe to repeat. The first create under a key is remembered for 24 hours: a repeat that asks for the
 	// same answers the first link again, byte for byte, and one that asks for something else is refused. One key, one organization.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CreateShareLinkRequest defines parameters for CreateShareLink.
+type CreateShareLinkRequest struct {
+	// PersonaID The persona that the link leads to.
+	PersonaID string `json:"personaId"`
+
+	// ExpiresInHours Hours from now until the link expires, fractions allowed. Null, never.
+	ExpiresInHours nullable.Nullable[float64] `json:"expiresInHours,omitempty"`
+
+	// UsageLimit How many times the link can be opened. Null, without limit.
+	UsageLimit nullable.Nullable[int] `json:"usageLimit,omitempty"`
+
+	// Type Kind of share link. A direct URL, a player embed, or an orb embed.
+	//
+	// Example: LINK
+	Type ShareLinkType `json:"type,omitempty"`
+
+	// AllowedOrigins Origins permitted to embed the link, each `scheme://host[:port]` with http or https. Kept in canonical form:
+	// lower case, default port dropped, international names as punycode, each once.
+	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
+
+	// AllowAllOrigins Whether the link can be embedded on any origin.
+	AllowAllOrigins *bool `json:"allowAllOrigins,omitempty"`
+
+	// RemoveWatermark Whether the persona renders without the watermark. Only for an organization that may.
+	RemoveWatermark *bool `json:"removeWatermark,omitempty"`
+
+	// Enabled Whether the link accepts connections.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// IsPrimary Whether this becomes the persona's primary share link. The one that was is demoted.
+	IsPrimary *bool `json:"isPrimary,omitempty"`
 }
 
 // ListShareLinkVisitsParams defines parameters for ListShareLinkVisits.
@@ -515,7 +520,7 @@ type ListShareLinkVisitsParams struct {
 }
 
 // CreateShareLinkJSONRequestBody defines body for CreateShareLink for application/json ContentType.
-type CreateShareLinkJSONRequestBody = CreateShareLinkRequest
+type CreateShareLinkJSONRequestBody = CreateShareLinkJSONBody
 
 // UpdateShareLinkJSONRequestBody defines body for UpdateShareLink for application/json ContentType.
 type UpdateShareLinkJSONRequestBody = UpdateShareLinkRequest

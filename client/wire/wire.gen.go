@@ -101,7 +101,7 @@ type ClientInterface interface {
 	// CreateShareLinkWithBody Create share link
 	//
 	// Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-	// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+	// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -111,7 +111,7 @@ type ClientInterface interface {
 	// CreateShareLink Create share link
 	//
 	// Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-	// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+	// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -203,7 +203,7 @@ func (c *Client) ListShareLinks(ctx context.Context, params *ListShareLinksParam
 // CreateShareLinkWithBody Create share link
 //
 // Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 //
 // Takes any type of body and a specified content type.
 //
@@ -223,7 +223,7 @@ func (c *Client) CreateShareLinkWithBody(ctx context.Context, params *CreateShar
 // CreateShareLink Create share link
 //
 // Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -831,7 +831,7 @@ type ClientWithResponsesInterface interface {
 	// CreateShareLinkWithBodyWithResponse Create share link
 	//
 	// Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-	// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+	// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -841,7 +841,7 @@ type ClientWithResponsesInterface interface {
 	// CreateShareLinkWithResponse Create share link
 	//
 	// Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-	// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+	// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2229,7 +2229,7 @@ func (c *ClientWithResponses) ListShareLinksWithResponse(ctx context.Context, pa
 // CreateShareLinkWithBodyWithResponse Create share link
 //
 // Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2245,7 +2245,7 @@ func (c *ClientWithResponses) CreateShareLinkWithBodyWithResponse(ctx context.Co
 // CreateShareLinkWithResponse Create share link
 //
 // Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
