@@ -40,7 +40,8 @@ generate: ## Make the Go code from openapi.yaml
 generated: generate
 	@if ! git rev-parse --git-dir >/dev/null 2>&1; then echo 'generated: NOT COMPARED: this is not a git checkout'; \
 	elif ! git --no-pager diff --exit-code --stat -- '*.gen.go' || git ls-files --others -- '*.gen.go' | grep .; then \
-		echo 'generated: these files were not what openapi.yaml makes; now they are. Run: git add --all "*.gen.go"'; exit 1; fi
+		echo 'generated: git has other files than openapi.yaml makes now. Run: git add --all "*.gen.go"'; \
+		echo '           (and delete those that no line in gen.go makes)'; exit 1; fi
 
 .PHONY: build
 build: ## Build bin/sharelinks, stripped and without cgo
@@ -51,9 +52,9 @@ vet: ## go vet
 	go vet $(PACKAGES)
 
 .PHONY: lint
-lint: ## staticcheck, and exhaustive: switches and maps over an enum have each of its values
+lint: ## staticcheck, and exhaustive: a switch or map over an enumeration of the contract has all its values
 	go tool staticcheck $(PACKAGES)
-	go tool exhaustive -check=switch,mapliteral -typeignore='reflect\.Kind|time\.Duration|sharelink\.Code' $(PACKAGES)
+	go tool exhaustive -check=switch,mapliteral '-typeonly=/sharelinks/api\.' $(PACKAGES)
 
 .PHONY: format
 format: ## Fail when a Go file is not formatted by gofumpt
