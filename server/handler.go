@@ -40,7 +40,7 @@ func (s *Server) newHandler() http.Handler {
 	e.Use(s.observe)
 	perOperation := map[string][]echo.MiddlewareFunc{}
 	for _, op := range s.contract.Operations {
-		perOperation[op.ID] = append([]echo.MiddlewareFunc{noCache}, s.guards(op)...)
+		perOperation[op.ID] = append([]echo.MiddlewareFunc{enter}, s.guards(op)...)
 		s.operations[route{op.Method, echoPath(op.Path)}] = op
 	}
 	handlers := operations{service: s.service, pages: s.pages, publicURL: s.publicURL}
@@ -88,10 +88,10 @@ var (
 	idempotencyKeyWindow = []string{strconv.Itoa(int(service.IdempotencyWindow.Seconds()))}
 )
 
-// noCache keeps the answers of operations, which hold tokens, out of caches.
-func noCache(next echo.HandlerFunc) echo.HandlerFunc {
+// enter is the first step of every operation. Answers hold tokens, so no cache may keep them.
+func enter(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		// Echo lets a parameter at the end of a route match the rest of the path. No parameter of ours holds a slash.
+		// Echo lets a parameter at the end of a route match the rest of the path. No parameter here holds a slash.
 		for _, v := range c.ParamValues() {
 			if strings.Contains(v, "/") {
 				return echo.ErrNotFound
