@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
@@ -24,33 +25,32 @@ type metrics struct {
 }
 
 func newMetrics(version string) *metrics {
-	fast := []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sharelinks_requests_total", Help: "Requests answered, by operation and HTTP status.",
-		}, []string{"operation", "status"}),
-		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sharelinks_request_duration_seconds", Help: "Time from the request's head to the end of the answer, by operation.", Buckets: fast,
-		}, []string{"operation"}),
-		store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sharelinks_store_duration_seconds", Help: "Time that the store took, waiting for its turn included, by what it was asked.", Buckets: fast,
-		}, []string{"operation"}),
-		opens: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sharelinks_opens_total", Help: "Tries to open a link that exists, by what became of them.",
-		}, []string{"outcome"}),
-		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "sharelinks_store_batch_writes", Help: "Writes that one durable commit carried (SQLite).", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
-		}),
-	}
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	add := promauto.With(registry)
+	seconds := []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+	add.NewGauge(prometheus.GaugeOpts{
 		Name: "sharelinks_build_info", Help: "Always 1; the labels say what runs.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
-	})
-	build.Set(1)
-	m.registry.MustRegister(m.requests, m.latency, m.store, m.batch, m.opens, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
+	}).Set(1)
+	return &metrics{
+		registry: registry,
+		requests: add.NewCounterVec(prometheus.CounterOpts{
+			Name: "sharelinks_requests_total", Help: "Requests answered, by operation and HTTP status.",
+		}, []string{"operation", "status"}),
+		latency: add.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sharelinks_request_duration_seconds", Help: "Time from the request's head to the end of the response, by operation.", Buckets: seconds,
+		}, []string{"operation"}),
+		store: add.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sharelinks_store_duration_seconds", Help: "Time that the store took, waiting included, by operation of the store.", Buckets: seconds,
+		}, []string{"operation"}),
+		opens: add.NewCounterVec(prometheus.CounterOpts{
+			Name: "sharelinks_opens_total", Help: "Attempts to open a link that exists, by outcome.",
+		}, []string{"outcome"}),
+		batch: add.NewHistogram(prometheus.HistogramOpts{
+			Name: "sharelinks_store_batch_writes", Help: "Writes that shared one durable commit (SQLite).", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
+		}),
+	}
 }
 
 func (m *metrics) handler() http.Handler {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -75,22 +76,23 @@ func (s *Service) session(ctx context.Context, link sharelink.Link, visit sharel
 		s.options.Observe(sharelink.Opened)
 		return session, nil
 	}
+	// Any error but these leaves it open whether a session was made.
+	failure, ok := errors.AsType[*sharelink.Error](err)
 	outcome := sharelink.UpstreamTimeout
-	switch sharelink.CodeOf(err) {
-	case sharelink.PersonaUnavailable, sharelink.PersonaRefused:
+	switch {
+	case ok && (failure.Code == sharelink.PersonaUnavailable || failure.Code == sharelink.PersonaRefused):
 		outcome = sharelink.UpstreamRefused
-	case sharelink.PersonaTimeout:
-	default:
-		err = &sharelink.Error{Code: sharelink.PersonaTimeout, Detail: "the persona did not answer as it should; the use may have been spent", Err: err}
+	case !ok || failure.Code != sharelink.PersonaTimeout:
+		failure = &sharelink.Error{Code: sharelink.PersonaTimeout, Detail: "the persona did not answer as it should; the use may have been spent", Err: err}
 	}
 	s.options.Observe(outcome)
 	settling, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	if _, settleErr := s.options.Store.Settle(settling, visit, outcome); settleErr != nil {
+	if _, err := s.options.Store.Settle(settling, visit, outcome); err != nil {
 		// The visitor's answer is the same. The use is lost, and the log says so.
-		err = withCause(err, fmt.Errorf("settle the visit: %w", settleErr))
+		failure = failure.WithCause(fmt.Errorf("settle the visit: %w", err))
 	}
-	return sharelink.Session{}, err
+	return sharelink.Session{}, failure
 }
 
 // refuse records a visit that was refused and returns the refusal, also when the visit cannot be recorded.

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -157,12 +156,4 @@ func (a AnyPersona) Persona(ctx context.Context, organization, id uuid.UUID) (sh
 		return sharelink.Persona{ID: id, OrganizationID: organization, Name: "Persona"}, nil
 	}
 	return p, err
-}
-
-// withCause returns err with one more cause for the log.
-func withCause(err, cause error) error {
-	if e, ok := errors.AsType[*sharelink.Error](err); ok {
-		return e.WithCause(cause)
-	}
-	return errors.Join(err, cause)
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"sync"
 )
 
@@ -13,7 +12,7 @@ type preparer interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-// prepared is a querier that prepares each statement once and keeps it, because the SQLite driver otherwise compiles
+// prepared is a querier that prepares each statement once and keeps it until the database is closed, because the SQLite driver otherwise compiles
 // the text anew every time. The texts are this package's own, a few dozen, so what is kept needs no bound.
 type prepared struct {
 	db         preparer
@@ -70,15 +69,4 @@ func (p *prepared) QueryRowContext(ctx context.Context, query string, args ...an
 		return stmt.QueryRowContext(ctx, args...)
 	}
 	return p.db.QueryRowContext(ctx, query, args...)
-}
-
-func (p *prepared) close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var errs []error
-	for _, stmt := range p.statements {
-		errs = append(errs, stmt.Close())
-	}
-	clear(p.statements)
-	return errors.Join(errs...)
 }

@@ -36,7 +36,6 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	readers := max(4, runtime.GOMAXPROCS(0))
 	reads.SetMaxOpenConns(readers)
 	reads.SetMaxIdleConns(readers)
-	statements := newPrepared(reads)
 	abandon := func(err error) (*Store, error) {
 		return nil, errors.Join(err, reads.Close(), writes.Close())
 	}
@@ -51,12 +50,12 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	group := startGroupCommit(conn, o.Queue, o.ObserveBatch)
 	return &Store{
 		options: o,
-		reads:   statements,
+		reads:   newPrepared(reads),
 		writes:  group,
 		// Readers first: the last connection to close moves the write-ahead log into the file, and only a writer can.
 		close: func() error {
 			group.stop()
-			return errors.Join(statements.close(), reads.Close(), conn.Close(), writes.Close())
+			return errors.Join(reads.Close(), conn.Close(), writes.Close())
 		},
 	}, nil
 }

@@ -104,7 +104,6 @@ func (g *groupCommit) enqueue(j *job) error {
 
 func (g *groupCommit) run() {
 	defer close(g.done)
-	defer g.conn.close() // the connection goes next, and its statements with it
 	batch := make([]*job, 0, maxBatch)
 	for first := range g.queue {
 		batch = g.drain(claim(batch[:0], first))
