@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sharelinks-dev/sharelinks/client"
 )
 
 const somebody = "30fa96d0-26c4-4e55-94a0-517025942e18"
@@ -25,9 +26,9 @@ func ask(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, n int
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r, int(n.Add(1))) }))
 	defer h.Close()
 	var out, errs bytes.Buffer
-	exit = run(t.Context(), append([]string{"link"}, args...), strings.NewReader(""), &out, &errs, func(name string) string {
-		return map[string]string{serverVariable: h.URL, keyVariable: "a-key"}[name]
-	})
+	p := testProgram(&out, &errs)
+	p.getenv = func(name string) string { return map[string]string{serverVariable: h.URL, keyVariable: "a-key"}[name] }
+	exit = p.run(t.Context(), append([]string{"link"}, args...))
 	return exit, out.String(), errs.String()
 }
 
@@ -110,11 +111,13 @@ func TestLinkExitCodes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout, stderr bytes.Buffer
-	exit := run(ctx, []string{"link", "list", "--server", "http://127.0.0.1:1"}, strings.NewReader(""), &stdout, &stderr, func(string) string { return "a-key" })
+	p := testProgram(&stdout, &stderr)
+	p.getenv = func(string) string { return "a-key" }
+	exit := p.run(ctx, []string{"link", "list", "--server", "http://127.0.0.1:1"})
 	if exit != exitFailure || stderr.String() != "sharelinks: interrupted\n" {
 		t.Errorf("exit %d: %s", exit, &stderr)
 	}
-	if exitOf(fmt.Errorf("%w", context.DeadlineExceeded)) != exitLater || exitOf(errors.New("other")) != exitFailure {
+	if failureOf(&client.Error{Err: context.DeadlineExceeded}).exit != exitLater {
 		t.Error("the exit code of a deadline")
 	}
 }
@@ -125,7 +128,8 @@ func TestLifetime(t *testing.T) {
 		"90m": 90 * time.Minute, "24h": 24 * time.Hour, "7d": 168 * time.Hour, "0.5d": 12 * time.Hour, "1h30m": 90 * time.Minute,
 		"": 0, "d": 0, "0d": 0, "-1d": 0, "0s": 0, "-1h": 0, "24": 0, "1e9d": 0, "NaNd": 0,
 	} {
-		if got, err := parseLifetime(text); got != want || (err == nil) != (want > 0) {
+		got, err := parseLifetime(text)
+		if want == 0 && err == nil || want > 0 && (err != nil || got.MustGet() != want.Hours()) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
@@ -149,7 +153,7 @@ func TestProgress(t *testing.T) {
 	bar := &progress{w: &b, verb: "created", total: 4}
 	bar.step()
 	bar.step() // at once: no new picture
-	bar.shown = time.Time{}.Add(1)
+	bar.next = time.Time{}
 	bar.step()
 	bar.end()
 	want := eraseLine + "[#######                       ] created 1 of 4" + eraseLine + "[######################        ] created 3 of 4" + eraseLine
@@ -157,14 +161,14 @@ func TestProgress(t *testing.T) {
 		t.Error(diff)
 	}
 	b.Reset()
-	quick := &progress{w: &b, verb: "listed", began: time.Now()}
+	quick := &progress{w: &b, verb: "listed", next: time.Now().Add(time.Hour)}
 	quick.step()
 	quick.end()
 	if b.Len() > 0 || quick.picture() != "listed 1" {
 		t.Errorf("%q, %q", &b, quick.picture())
 	}
 	blind := testProgram(&b, &b).newProgress("listed", 0)
-	blind.began = time.Time{}
+	blind.next = time.Time{}
 	blind.step()
 	blind.end()
 	if b.Len() > 0 {

@@ -120,10 +120,10 @@ func TestShellQuoted(t *testing.T) {
 func TestLogger(t *testing.T) {
 	at := time.Date(2026, 4, 20, 10, 0, 0, 0, time.UTC)
 	for _, test := range []struct{ format, level, want string }{
-		{logText, "info", "time=2026-04-20T10:00:00.000Z level=INFO msg=hello\n"},
-		{logJSON, "info", `{"time":"2026-04-20T10:00:00Z","level":"INFO","msg":"hello"}` + "\n"},
-		{logAuto, "debug", `{"time":"2026-04-20T10:00:00Z","level":"INFO","msg":"hello"}` + "\n"}, // not a terminal
-		{logJSON, "warn", ""},
+		{"text", "info", "time=2026-04-20T10:00:00.000Z level=INFO msg=hello\n"},
+		{"json", "info", `{"time":"2026-04-20T10:00:00Z","level":"INFO","msg":"hello"}` + "\n"},
+		{"auto", "debug", `{"time":"2026-04-20T10:00:00Z","level":"INFO","msg":"hello"}` + "\n"}, // not a terminal
+		{"json", "warn", ""},
 	} {
 		var b bytes.Buffer
 		logger := newLogger(&b, logOptions{test.format, test.level})
