@@ -49,8 +49,11 @@ func (d *database) addOrganization(flags ...*pflag.FlagSet) {
 	}
 }
 
-// hints are what helps after an error with this code.
+// hints are what to do next after an error, by its code.
 type hints map[sharelink.Code]string
+
+// show prints a value, as JSON or as text.
+func (d *database) show(value any, text string) error { return d.print(d.asJSON, value, text) }
 
 // run returns the RunE of a command that calls the service on the database.
 func (d *database) run(call func(context.Context, *service.Service, []string) error, help hints) runE {
@@ -78,36 +81,4 @@ func (d *database) run(call func(context.Context, *service.Service, []string) er
 		}
 		return err
 	}
-}
-
-// view shows records of one kind.
-type view[T any] struct {
-	database *database
-	record   func(T) (value any, row []string) // as JSON and in the table
-	columns  []string
-}
-
-func newView[T any](d *database, record func(T) (value any, row []string), columns ...string) view[T] {
-	return view[T]{database: d, record: record, columns: columns}
-}
-
-// one shows a record, if there is no error.
-func (v view[T]) one(item T, err error) error {
-	if err != nil {
-		return err
-	}
-	value, row := v.record(item)
-	return v.database.print(v.database.asJSON, value, table(v.columns, row))
-}
-
-// list shows records, if there is no error.
-func (v view[T]) list(items []T, err error) error {
-	if err != nil {
-		return err
-	}
-	values, rows := make([]any, len(items)), make([][]string, len(items))
-	for i, item := range items {
-		values[i], rows[i] = v.record(item)
-	}
-	return v.database.print(v.database.asJSON, values, table(v.columns, rows...))
 }

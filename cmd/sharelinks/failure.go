@@ -25,7 +25,7 @@ const (
 
 // failure is an error with what a person needs to continue.
 type failure struct {
-	err  error  // each of several that are joined is printed on a line
+	err  error  // joined errors are printed one a line
 	hint string // what would be right, or where to read it; may be ""
 	exit int    // the exit code; 0 is exitFailure
 }

@@ -164,15 +164,12 @@ func (r *remote) list() *cobra.Command {
 			} else {
 				page, err = r.client.List(ctx, filter)
 			}
-			if err != nil {
-				return err
-			}
-			columns := []string{"ID", "TYPE", "STATUS", "USES", "EXPIRES", "PERSONA"}
-			row := func(l client.ShareLink) []string {
-				status := client.Status(l, time.Now())
-				return []string{l.ID, string(l.Type), string(status), uses(l), expiry(l), l.PersonaName}
-			}
-			if err := r.showAll(page.Data, columns, row); err != nil {
+			records := newView(r.show, func(l client.ShareLink) (value any, row []string) {
+				l.URL = client.URL(l)
+				status := string(client.Status(l, time.Now()))
+				return l, []string{l.ID, string(l.Type), status, uses(l), expiry(l), l.PersonaName}
+			}, "ID", "TYPE", "STATUS", "USES", "EXPIRES", "PERSONA")
+			if err := records.list(page.Data, err); err != nil {
 				return err
 			}
 			if n := len(page.Data); page.Meta.Total > n {
@@ -194,7 +191,7 @@ func (r *remote) get() *cobra.Command {
 	return &cobra.Command{
 		Use:   "get LINK",
 		Short: "Show a share link",
-		RunE:  r.runOnLink(func(_ context.Context, link client.ShareLink) error { return r.show(link) }),
+		RunE:  r.runOnLink(func(_ context.Context, link client.ShareLink) error { return r.showLink(link) }),
 	}
 }
 
@@ -227,17 +224,19 @@ be one of the link's: see sharelinks link update --origin.`,
 	}
 }
 
-// wantsJSON reports whether the output is JSON instead of a table.
-func (r *remote) wantsJSON() bool { return r.asJSON || !isTerminal(r.stdout) }
+// show prints a value: as JSON, or on a terminal as text.
+func (r *remote) show(value any, text string) error {
+	return r.print(r.asJSON || !isTerminal(r.stdout), value, text)
+}
 
-// show prints one link, with its URL also where the server sends none.
-func (r *remote) show(link client.ShareLink) error {
+// showLink prints a link, with its URL also where the server sends none.
+func (r *remote) showLink(link client.ShareLink) error {
 	link.URL = client.URL(link)
 	origins := strings.Join(link.AllowedOrigins, " ")
 	if link.AllowAllOrigins {
 		origins = "all"
 	}
-	return r.print(r.wantsJSON(), link, table(
+	return r.show(link, table(
 		[]string{"ID", link.ID},
 		[]string{"URL", link.URL},
 		[]string{"TYPE", string(link.Type)},
@@ -249,16 +248,6 @@ func (r *remote) show(link client.ShareLink) error {
 		[]string{"PRIMARY", strconv.FormatBool(link.IsPrimary)},
 		[]string{"CREATED", instant(link.CreatedAt.Time)},
 	))
-}
-
-// showAll prints links, with their URLs also where the server sends none.
-func (r *remote) showAll(links []client.ShareLink, columns []string, row func(client.ShareLink) []string) error {
-	rows := make([][]string, len(links))
-	for i := range links {
-		links[i].URL = client.URL(links[i])
-		rows[i] = row(links[i])
-	}
-	return r.print(r.wantsJSON(), links, table(columns, rows...))
 }
 
 func uses(link client.ShareLink) string {

@@ -94,21 +94,6 @@ func parseLifetime(text string) (nullable.Nullable[float64], error) {
 	return nil, fmt.Errorf("--expires-in: must be a duration above 0, such as 90m, 24h or 7d, or never, not %q", text)
 }
 
-// create returns a request that creates a link with the fields of the flags.
-func (l *linkFlags) create(persona uuid.UUID) client.CreateRequest {
-	return client.CreateRequest{
-		PersonaID:       persona.String(),
-		ExpiresInHours:  l.request.ExpiresInHours,
-		UsageLimit:      l.request.UsageLimit,
-		Type:            l.request.Type,
-		AllowedOrigins:  l.request.AllowedOrigins,
-		AllowAllOrigins: l.request.AllowAllOrigins,
-		RemoveWatermark: l.request.RemoveWatermark,
-		Enabled:         l.request.Enabled,
-		IsPrimary:       l.request.IsPrimary,
-	}
-}
-
 func (r *remote) create() *cobra.Command {
 	var flags linkFlags
 	var persona *uuid.UUID
@@ -133,7 +118,17 @@ shown.`,
 			return flags.read(cmd, args)
 		},
 		RunE: r.run(func(ctx context.Context, _ []string) error {
-			request := flags.create(*persona)
+			request := client.CreateRequest{
+				PersonaID:       persona.String(),
+				ExpiresInHours:  flags.request.ExpiresInHours,
+				UsageLimit:      flags.request.UsageLimit,
+				Type:            flags.request.Type,
+				AllowedOrigins:  flags.request.AllowedOrigins,
+				AllowAllOrigins: flags.request.AllowAllOrigins,
+				RemoveWatermark: flags.request.RemoveWatermark,
+				Enabled:         flags.request.Enabled,
+				IsPrimary:       flags.request.IsPrimary,
+			}
 			var links []client.ShareLink
 			done, failed := r.repeat("created", max(count, 1), func(int) (goOn bool, err error) {
 				link, err := r.client.Create(ctx, request)
@@ -147,11 +142,14 @@ shown.`,
 			case links == nil:
 				return failed
 			case count == 0:
-				return r.show(links[0])
+				return r.showLink(links[0])
 			}
 			// The output is the only place that has these links, also after a failure.
-			row := func(l client.ShareLink) []string { return []string{l.ID, l.URL} }
-			if err := r.showAll(links, []string{"ID", "URL"}, row); err != nil {
+			records := newView(r.show, func(l client.ShareLink) (value any, row []string) {
+				l.URL = client.URL(l)
+				return l, []string{l.ID, l.URL}
+			}, "ID", "URL")
+			if err := records.list(links, nil); err != nil {
 				return err
 			}
 			if failed == nil {
@@ -184,7 +182,7 @@ from now, and --uses includes the uses that are already spent.`,
 			// The answer to an update leaves these out, and an update cannot change them.
 			updated.PersonaID, updated.PersonaName = link.PersonaID, link.PersonaName
 			updated.OrganizationID = link.OrganizationID
-			return r.show(updated)
+			return r.showLink(updated)
 		}),
 	}
 	flags.add(cmd)

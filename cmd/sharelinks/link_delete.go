@@ -19,8 +19,8 @@ func (r *remote) delete() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "delete [LINK]",
 		Short: "Delete a share link, or all of a persona's, for good",
-		Long: `Delete deletes a share link, or with --all every link to one persona, after a question unless --yes
-is given. A link that is already gone by then counts as deleted.`,
+		Long: `Delete deletes a share link, or with --all every link to a persona. It asks before it deletes all,
+unless --yes is given. A link that is already gone counts as deleted.`,
 		Example: `  sharelinks link delete sh_2kL9pQxYzR4vN8mBwHfJc
   sharelinks link delete --all --persona 30fa96d0-26c4-4e55-94a0-517025942e18 --yes`,
 		PreRunE: func(cmd *cobra.Command, args []string) error {
@@ -40,7 +40,7 @@ is given. A link that is already gone by then counts as deleted.`,
 			if err := r.client.Delete(ctx, link.ID); err != nil {
 				return err
 			}
-			return r.show(link)
+			return r.showLink(link)
 		}),
 	}
 	f := cmd.Flags()
@@ -75,7 +75,7 @@ func (r *remote) deleteAll(ctx context.Context, persona string, confirmed bool) 
 	if err != nil {
 		return err
 	}
-	return r.print(r.wantsJSON(), map[string]int{"deleted": len(links)}, done+"\n")
+	return r.show(map[string]int{"deleted": len(links)}, done+"\n")
 }
 
 // confirm asks a person at a terminal, and returns an error unless the answer is yes.

@@ -36,7 +36,7 @@ it shows every single visit.`,
 				return err
 			}
 			rows := visitDays(visits, first, today)
-			return r.print(r.wantsJSON(), visits, table([]string{"DAY", "OPENED", "REFUSED", ""}, rows...))
+			return r.show(visits, table([]string{"DAY", "OPENED", "REFUSED", ""}, rows...))
 		}),
 	}
 	cmd.Flags().IntVar(&days, "days", 14, "`NUMBER` of days, today included")

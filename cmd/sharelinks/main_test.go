@@ -59,9 +59,10 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// testProgram is a program that knows nothing of the environment.
+// testProgram returns a program without environment and input.
 func testProgram(stdout, stderr *bytes.Buffer) *program {
-	return &program{stdin: strings.NewReader(""), stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }}
+	getenv := func(string) string { return "" }
+	return &program{stdin: strings.NewReader(""), stdout: stdout, stderr: stderr, getenv: getenv}
 }
 
 func TestHelpOfEveryCommand(t *testing.T) {
@@ -74,7 +75,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 			t.Error(err)
 		}
 		if cmd.Short == "" {
-			t.Errorf("%s says nothing of itself", cmd.CommandPath())
+			t.Errorf("%s has no Short", cmd.CommandPath())
 		}
 		if cmd.Name() != "help" && cmd.Args == nil {
 			t.Errorf("%s takes any arguments", cmd.CommandPath())

@@ -36,7 +36,7 @@ func viewOrganization(o sharelink.Organization) (value any, row []string) {
 
 // organization returns the commands for organizations.
 func (d *database) organization() *cobra.Command {
-	show := newView(d, viewOrganization, "NAME", "ID", "WATERMARK REMOVAL", "CREATED")
+	records := newView(d.show, viewOrganization, "NAME", "ID", "WATERMARK REMOVAL", "CREATED")
 	const watermarkFlag, watermarkUsage = "allow-watermark-removal", "allow its links to remove the watermark"
 	var watermark bool
 
@@ -46,7 +46,7 @@ func (d *database) organization() *cobra.Command {
 		Example: "  sharelinks organization create acme --allow-watermark-removal",
 		PreRun:  func(*cobra.Command, []string) { d.createsFile = true },
 		RunE: d.run(func(ctx context.Context, s *service.Service, args []string) error {
-			return show.one(s.CreateOrganization(ctx, args[0], watermark))
+			return records.one(s.CreateOrganization(ctx, args[0], watermark))
 		}, hints{sharelink.Conflict: organizationHint}),
 	}
 	create.Flags().BoolVar(&watermark, watermarkFlag, false, watermarkUsage)
@@ -55,7 +55,7 @@ func (d *database) organization() *cobra.Command {
 		Use:   "list",
 		Short: "List all organizations, by name",
 		RunE: d.run(func(ctx context.Context, s *service.Service, _ []string) error {
-			return show.list(s.Organizations(ctx))
+			return records.list(s.Organizations(ctx))
 		}, nil),
 	}
 
@@ -71,7 +71,7 @@ func (d *database) organization() *cobra.Command {
 			return usage("give --"+watermarkFlag+" or --"+watermarkFlag+"=false", "there is nothing to change")
 		},
 		RunE: d.run(func(ctx context.Context, s *service.Service, args []string) error {
-			return show.one(s.SetWatermarkRemoval(ctx, args[0], watermark))
+			return records.one(s.SetWatermarkRemoval(ctx, args[0], watermark))
 		}, noOrganization),
 	}
 	update.Flags().BoolVar(&watermark, watermarkFlag, false, watermarkUsage)
@@ -111,7 +111,7 @@ func viewKey(k sharelink.Key) (value any, row []string) {
 
 // key returns the commands for API keys.
 func (d *database) key() *cobra.Command {
-	show := newView(d, viewKey, "PREFIX", "LABEL", "CREATED", "REVOKED")
+	records := newView(d.show, viewKey, "PREFIX", "LABEL", "CREATED", "REVOKED")
 	var label string
 
 	create := &cobra.Command{
@@ -125,7 +125,7 @@ standard error gets its name.`,
 			if err != nil {
 				return err
 			}
-			if err := d.print(d.asJSON, newKeyJSON(key, secret), secret+"\n"); err != nil {
+			if err := d.show(newKeyJSON(key, secret), secret+"\n"); err != nil {
 				return &failure{
 					err:  fmt.Errorf("the key was created but could not be shown: %w", err),
 					hint: "sharelinks key revoke " + key.Prefix + ", then create another",
@@ -144,7 +144,7 @@ standard error gets its name.`,
 		Use:   "list",
 		Short: "List the API keys of an organization, including revoked ones, oldest first",
 		RunE: d.run(func(ctx context.Context, s *service.Service, _ []string) error {
-			return show.list(s.Keys(ctx, d.organizationName))
+			return records.list(s.Keys(ctx, d.organizationName))
 		}, noOrganization),
 	}
 
@@ -155,7 +155,7 @@ standard error gets its name.`,
 accepted too. A running service refuses it from the next request on.`,
 		Example: "  sharelinks key revoke ak_2kL9pQxY",
 		RunE: d.run(func(ctx context.Context, s *service.Service, args []string) error {
-			return show.one(s.RevokeKey(ctx, args[0]))
+			return records.one(s.RevokeKey(ctx, args[0]))
 		}, hints{sharelink.NotFound: "sharelinks key list shows the prefixes of an organization's keys"}),
 	}
 
@@ -183,7 +183,7 @@ func viewPersona(p sharelink.Persona) (value any, row []string) {
 
 // persona returns the commands for personas.
 func (d *database) persona() *cobra.Command {
-	show := newView(d, viewPersona, "NAME", "ID", "CREATED")
+	records := newView(d.show, viewPersona, "NAME", "ID", "CREATED")
 	var id *uuid.UUID
 
 	add := &cobra.Command{
@@ -192,7 +192,7 @@ func (d *database) persona() *cobra.Command {
 		Example: `  sharelinks persona add Cara
   sharelinks persona add Cara --id 30fa96d0-26c4-4e55-94a0-517025942e18`,
 		RunE: d.run(func(ctx context.Context, s *service.Service, args []string) error {
-			return show.one(s.AddPersona(ctx, d.organizationName, id, args[0]))
+			return records.one(s.AddPersona(ctx, d.organizationName, id, args[0]))
 		}, hints{sharelink.NotFound: organizationHint, sharelink.Conflict: personaHint}),
 	}
 	addUUID(add.Flags(), "id", "`UUID` that it has elsewhere (default: a new one)", &id)
@@ -201,7 +201,7 @@ func (d *database) persona() *cobra.Command {
 		Use:   "list",
 		Short: "List the personas of an organization, by name",
 		RunE: d.run(func(ctx context.Context, s *service.Service, _ []string) error {
-			return show.list(s.Personas(ctx, d.organizationName))
+			return records.list(s.Personas(ctx, d.organizationName))
 		}, noOrganization),
 	}
 
@@ -219,15 +219,8 @@ the output has their number.`,
 			if err != nil {
 				return err
 			}
-			remaining := fmt.Sprintf("%d links to it remain and go on working", links)
-			switch links {
-			case 0:
-				remaining = "there are no links to it"
-			case 1:
-				remaining = "1 link to it remains and goes on working"
-			}
-			return d.print(d.asJSON, map[string]any{"id": id, "remainingLinks": links},
-				fmt.Sprintf("removed persona %s; %s\n", id, remaining))
+			return d.show(map[string]any{"id": id, "remainingLinks": links},
+				fmt.Sprintf("removed persona %s; links to it that go on working: %d\n", id, links))
 		}, hints{sharelink.NotFound: personaHint + "; --organization says whose"}),
 	}
 

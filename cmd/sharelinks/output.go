@@ -60,6 +60,39 @@ func table(columns []string, rows ...[]string) string {
 	return b.String()
 }
 
+// view shows records of one kind, unless there is an error instead.
+type view[T any] struct {
+	show    showFunc
+	record  func(T) (value any, row []string) // for JSON and for the table
+	columns []string
+}
+
+// showFunc prints a value, as JSON or as text.
+type showFunc func(value any, text string) error
+
+func newView[T any](show showFunc, record func(T) (value any, row []string), columns ...string) view[T] {
+	return view[T]{show: show, record: record, columns: columns}
+}
+
+func (v view[T]) one(item T, err error) error {
+	if err != nil {
+		return err
+	}
+	value, row := v.record(item)
+	return v.show(value, table(v.columns, row))
+}
+
+func (v view[T]) list(items []T, err error) error {
+	if err != nil {
+		return err
+	}
+	values, rows := make([]any, len(items)), make([][]string, len(items))
+	for i, item := range items {
+		values[i], rows[i] = v.record(item)
+	}
+	return v.show(values, table(v.columns, rows...))
+}
+
 // instant returns a time as the contract writes it, "" for none.
 func instant(t time.Time) string {
 	if t.IsZero() {

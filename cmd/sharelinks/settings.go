@@ -49,7 +49,7 @@ func serveSettings(c *server.Config, logs *logOptions) []*setting {
 		newSetting(&c.AnamAPIKey, "anam-api-key", secret, ""),
 		newSetting(&c.AnamURL, "anam-url", "URL", "where Anam is, for a service with an API key of Anam"),
 		newSetting(&c.Personas, "personas", "WORD",
-			"local, any or anam: links to personas that were added, to every id, or to those of the account with Anam",
+			"local, any or anam: links to added personas, to any id, or to the personas of the account with Anam",
 			server.PersonasLocal, server.PersonasAny, server.PersonasAnam),
 		newSetting(&logs.format, "log-format", "WORD",
 			"auto, text or json; auto is text on a terminal and JSON otherwise", "auto", "text", "json"),
@@ -71,7 +71,7 @@ func serveSettings(c *server.Config, logs *logOptions) []*setting {
 		newSetting(&c.PlayerIntegrity, "player-integrity", "HASH",
 			"the hash of its bytes, such as sha384-... (default: that of the default player)"),
 		newSetting(&c.ValidateResponses, "validate-responses", "bool", "check responses against the contract too"),
-		newSetting(&c.ShutdownTimeout, "shutdown-timeout", "DURATION", "how long a stop lets requests in flight finish"),
+		newSetting(&c.ShutdownTimeout, "shutdown-timeout", "DURATION", "how long a stop waits for requests in flight"),
 	}
 }
 
