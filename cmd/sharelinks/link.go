@@ -118,8 +118,8 @@ func (r *remote) every(ctx context.Context, filter client.Filter) ([]client.Shar
 	return links, nil
 }
 
-// repeat calls do n times, unless it fails and says not to go on, and shows the progress. It returns what was done. The
-// error has all errors, and what was done, unless that is nothing: then it is the first error.
+// repeat calls do n times and shows the progress. It stops when do fails and must not be called again. The text has the
+// number of successes. Without any the error is the first one; otherwise it joins all, the last one after the text.
 func (p *program) repeat(verb string, n int, do func(i int) (goOn bool, err error)) (done string, err error) {
 	bar := p.newProgress(verb, n)
 	var errs []error

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -56,18 +57,16 @@ func (p *program) runServer(ctx context.Context, config server.Config) error {
 	if err != nil {
 		return err
 	}
-	key, first := s.FirstStart()
-	err = s.Run(ctx, func(url string) {
-		if first {
+	showFirstStart := sync.OnceFunc(func() {
+		if key, first := s.FirstStart(); first {
 			p.showFirstStart(key, s.PublicURL())
-			first = false
 		}
+	})
+	defer showFirstStart() // also if the server cannot listen: no other output has the key
+	err = s.Run(ctx, func(url string) {
+		showFirstStart()
 		fmt.Fprintf(p.stdout, "listening on %s\n", url)
 	})
-	if first {
-		// The key is in the database and nowhere else: a server that cannot listen must not lose it.
-		p.showFirstStart(key, s.PublicURL())
-	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &failure{err: err, hint: "another server may be running there; --addr 127.0.0.1:0 picks a free port"}
 	}

@@ -105,8 +105,6 @@ func completeWords(cmd *cobra.Command, flag string, words ...string) {
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc(flag, complete))
 }
 
-var _ pflag.Value = (*setting)(nil)
-
 // Type returns what help calls the value.
 func (s *setting) Type() string { return s.kind }
 
