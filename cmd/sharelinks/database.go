@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,59 +10,75 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sharelinks-dev/sharelinks/internal/service"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
 	"github.com/sharelinks-dev/sharelinks/server"
 )
 
-// database is the setting that says which database a command works on. serve may be using it at the same time.
+// database has the flags of the commands that work on the database itself. The service may use it at the same time.
 type database struct {
-	config   server.Config // of which only the database counts
-	create   bool          // whether the command may make a SQLite file that does not exist
-	settings []setting
+	*program
+	config           server.Config // only Database is used
+	settings         []*setting
+	createsFile      bool // whether to create the SQLite file if it does not exist
+	organizationName string
+	asJSON           bool
 }
 
-func (d *database) add(cmd *cobra.Command) {
-	d.config = server.DefaultConfig()
-	d.settings = []setting{databaseSetting(&d.config)}
-	addSettings(cmd, d.settings)
+func (p *program) database() *database {
+	d := &database{program: p, config: server.DefaultConfig()}
+	d.settings = []*setting{databaseSetting(&d.config)}
+	return d
 }
 
-func databaseSetting(c *server.Config) setting {
-	return setting{field: &c.Database, name: "database", kind: "URL", help: "sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE"}
+// group adds commands to the one that is above them, and to that the flags that all of them have.
+func (d *database) group(cmd *cobra.Command, below ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(below...)
+	addSettings(cmd, cmd.PersistentFlags(), d.settings)
+	cmd.PersistentFlags().BoolVar(&d.asJSON, "json", false, "print JSON")
+	return cmd
 }
 
-// on runs do on a service on the database.
-func (p *program) on(cmd *cobra.Command, d *database, do func(*service.Service) error) (err error) {
-	if err := p.settle(cmd, d.settings, &d.config); err != nil {
-		return err
+// addOrganization adds the flag of commands that work within one organization.
+func (d *database) addOrganization(flags ...*pflag.FlagSet) {
+	for _, f := range flags {
+		f.StringVar(&d.organizationName, "organization", service.DefaultOrganization, "`NAME` of the organization")
 	}
-	if !d.create {
-		if err := d.exists(); err != nil {
+}
+
+// hints are what to do next after an error, by its code.
+type hints map[sharelink.Code]string
+
+// show prints a value, as JSON or as text.
+func (d *database) show(value any, text string) error { return d.print(d.asJSON, value, text) }
+
+// run returns the RunE of a command that calls the service on the database.
+func (d *database) run(call func(context.Context, *service.Service, []string) error, help hints) runE {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := d.configure(cmd, d.settings, &d.config); err != nil {
 			return err
 		}
-	}
-	db, err := store.Open(cmd.Context(), d.config.Database, store.Options{Logger: newLogger(p.stderr, logOptions{format: logAuto, level: "warn"})})
-	if err != nil {
+		path, isFile := strings.CutPrefix(d.config.Database, "sqlite:")
+		if _, err := os.Stat(path); isFile && !d.createsFile && errors.Is(err, fs.ErrNotExist) {
+			// The path is wrong, and an empty database would hide that.
+			return &failure{
+				err: fmt.Errorf("the database %s does not exist", path),
+				hint: "give the one that the service uses with --database; " +
+					"sharelinks serve or organization create makes a new one",
+			}
+		}
+		logger := newLogger(d.stderr, logOptions{format: "auto", level: "warn"})
+		db, err := store.Open(cmd.Context(), d.config.Database, store.Options{Logger: logger})
+		if err != nil {
+			return err
+		}
+		err = cmp.Or(call(cmd.Context(), service.New(service.Options{Store: db}), args), db.Close())
+		if hint := help[sharelink.CodeOf(err)]; hint != "" {
+			return &failure{err: err, hint: hint}
+		}
 		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	return do(service.New(service.Options{Store: db}))
-}
-
-// exists refuses a SQLite file that does not exist: a command that lists or revokes there has the wrong path, and an empty
-// database would hide it.
-func (d *database) exists() error {
-	path, ok := strings.CutPrefix(d.config.Database, "sqlite:")
-	if !ok {
-		return nil
-	}
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return nil // the store says any other trouble
-	}
-	return &failure{
-		err:  fmt.Errorf("the database %s does not exist", path),
-		hint: "give the one that the service uses with --database; sharelinks serve or organization create makes a new one",
 	}
 }

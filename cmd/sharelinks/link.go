@@ -1,11 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"net/url"
 	"path"
 	"strconv"
@@ -18,33 +17,24 @@ import (
 	"github.com/sharelinks-dev/sharelinks/client"
 )
 
-// The exit codes of the link commands beside 0, 1 and 2, so that a script need not read the message.
-const (
-	exitNotFound = 3
-	exitDenied   = 4
-	exitLater    = 5
-)
-
 // The variables of the link commands. The key has no flag: every user of the machine can read the flags of a process.
 const (
 	serverVariable = "ANAM_API_URL"
 	keyVariable    = "ANAM_API_KEY"
 )
 
-const (
-	linkArgument = "LINK"
-	hostedServer = "https://api.anam.ai"
-)
+const hostedServer = "https://api.anam.ai"
 
 func (p *program) link() *cobra.Command {
-	cmd := p.group(&cobra.Command{
+	r := &remote{program: p}
+	cmd := &cobra.Command{
 		Use:   "link",
 		Short: "Create, list, update and delete share links, on any server",
-		Long: `These commands ask a server for share links: one of this binary, or Anam's own. --server or the
-variable ` + serverVariable + ` says where it is, and the variable ` + keyVariable + ` holds the API key.
+		Long: `These commands manage the share links of a server: one of this binary, or Anam's. Its URL is given
+with --server or in the variable ` + serverVariable + `, the API key in the variable ` + keyVariable + `.
 
-A LINK is given by its id, its token or its URL. On a terminal the output is a table, otherwise or
-with --json it is JSON.
+A LINK is the id, the token or the URL of a share link. The output is a table on a terminal, and
+JSON elsewhere or with --json.
 
 Exit codes:
   0  done
@@ -53,51 +43,54 @@ Exit codes:
   3  there is no such link or persona
   4  the API key is not accepted, or may not do this
   5  try again later: no connection, too many requests, server down or too slow`,
-	})
-	cmd.AddCommand(p.linkCreate(), p.linkList(), p.linkGet(), p.linkUpdate(), p.linkDelete(), p.linkOpenURL(), p.linkEmbed(), p.linkVisits())
+	}
+	f := cmd.PersistentFlags()
+	f.StringVar(&r.server, "server", "", "`URL` of the server ["+serverVariable+"] (default "+hostedServer+")")
+	f.BoolVar(&r.asJSON, "json", false, "print JSON")
+	cmd.AddCommand(r.create(), r.list(), r.get(), r.update(), r.delete(), r.openURL(), r.embed(), r.visits())
 	return cmd
 }
 
-// remote is the server that a link command asks, and how its answer is shown.
+// remote has the flags that all link commands share, and the client of the server that they call.
 type remote struct {
-	program *program
-	server  string
-	asJSON  bool
-	client  *client.Client
+	*program
+	server string
+	asJSON bool
+	client *client.Client
 }
 
-func (r *remote) add(cmd *cobra.Command, p *program) {
-	r.program = p
-	cmd.Flags().StringVar(&r.server, "server", "", "`URL` of the server ["+serverVariable+"] (default "+hostedServer+")")
-	addJSON(cmd, &r.asJSON)
+// run returns the RunE of a command that calls the server.
+func (r *remote) run(call func(ctx context.Context, args []string) error) runE {
+	return func(cmd *cobra.Command, args []string) error {
+		key := r.getenv(keyVariable)
+		if key == "" {
+			return usage("sharelinks key create on the server makes a key, and so does Anam's lab",
+				"%s is not set; it holds the API key", keyVariable)
+		}
+		server := cmp.Or(r.server, r.getenv(serverVariable), hostedServer)
+		c, err := client.New(client.WithURL(server), client.WithKey(key), client.WithUserAgent("cli/"+moduleVersion()))
+		if err != nil {
+			return &failure{err: errors.Unwrap(err), hint: cmd.CommandPath() + " --help says more", exit: exitUsage}
+		}
+		r.client = c
+		return call(cmd.Context(), args)
+	}
 }
 
-// dial makes the client.
-func (r *remote) dial(cmd *cobra.Command) error {
-	p := r.program
-	if r.server == "" {
-		r.server = p.getenv(serverVariable)
-	}
-	key := p.getenv(keyVariable)
-	if key == "" {
-		return usage("a key is made on the server with sharelinks key create, or in Anam's lab", "%s is not set; it holds the API key", keyVariable)
-	}
-	if r.server == "" {
-		r.server = hostedServer
-	}
-	var err error
-	if r.client, err = client.New(client.WithURL(r.server), client.WithKey(key), client.WithUserAgent("cli/"+moduleVersion())); err != nil {
-		return usage(cmd.CommandPath()+" --help says more", "%s", strings.TrimPrefix(err.Error(), "sharelinks: "))
-	}
-	return nil
+// runOnLink returns the RunE of a command that does one thing with the share link that is its argument.
+func (r *remote) runOnLink(call func(context.Context, client.ShareLink) error) runE {
+	return r.run(func(ctx context.Context, args []string) error {
+		link, err := r.find(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return call(ctx, link)
+	})
 }
 
-// human tells whether the output is for a person.
-func (r *remote) human() bool { return !r.asJSON && isTerminal(r.program.stdout) }
-
-// find returns the link that an argument names: by its id, its token, or a URL that ends in its token.
+// find returns the share link with this id, this token, or a URL that ends in its token.
 func (r *remote) find(ctx context.Context, name string) (client.ShareLink, error) {
-	if _, err := uuid.Parse(name); err == nil {
+	if uuid.Validate(name) == nil {
 		return r.client.Get(ctx, name)
 	}
 	return r.client.FindByToken(ctx, tokenIn(name))
@@ -110,171 +103,161 @@ func tokenIn(name string) string {
 	return name
 }
 
-// explained is the refusal of a command for an error of the client: its words, a hint, and the exit code of its kind.
-func (r *remote) explain(err error) error {
-	e, ok := errors.AsType[*client.Error](err)
-	if !ok || errors.Is(err, context.Canceled) {
-		return err
-	}
-	detail := e.Detail
-	if e.Status >= http.StatusInternalServerError && e.RequestID != "" {
-		detail += " (request " + e.RequestID + ")"
-	}
-	if e.Attempts > 1 {
-		detail += fmt.Sprintf(" after %d attempts", e.Attempts)
-	}
-	f := &failure{err: errors.New(detail), exit: exitOf(err)}
-	switch f.exit {
-	case exitNotFound:
-		f.hint = "sharelinks link list shows those there are; a key sees only its own organization's"
-	case exitDenied:
-		f.hint = "is " + keyVariable + " a key of this server, and may its organization do this?"
-	case exitLater:
-		if e.Status == 0 {
-			f.hint = "is a server running there? --server or " + serverVariable + " says where"
+// every returns the links of all pages, and shows the progress.
+func (r *remote) every(ctx context.Context, filter client.Filter) ([]client.ShareLink, error) {
+	links := []client.ShareLink{}
+	bar := r.newProgress("listed", 0)
+	defer bar.end()
+	for link, err := range r.client.All(ctx, filter) {
+		if err != nil {
+			return nil, err
 		}
+		links = append(links, link)
+		bar.step()
 	}
-	return f
+	return links, nil
 }
 
-// exitOf is the exit code for an error of the client.
-func exitOf(err error) int {
-	e, ok := errors.AsType[*client.Error](err)
-	switch {
-	case errors.Is(err, client.ErrInvalid), errors.Is(err, client.ErrConflict):
-		return exitUsage
-	case errors.Is(err, client.ErrNotFound), errors.Is(err, client.ErrGone):
-		return exitNotFound
-	case errors.Is(err, client.ErrUnauthorized), errors.Is(err, client.ErrForbidden):
-		return exitDenied
-	case errors.Is(err, client.ErrRateLimited), errors.Is(err, context.DeadlineExceeded):
-		return exitLater
+// repeat calls do n times and shows the progress. It stops when do fails and must not be called again. The text has the
+// number of successes. Without any the error is the first one; otherwise it joins all, the last one after the text.
+func (p *program) repeat(verb string, n int, do func(i int) (goOn bool, err error)) (done string, err error) {
+	bar := p.newProgress(verb, n)
+	var errs []error
+	for i := range n {
+		goOn, err := do(i)
+		if err == nil {
+			bar.step()
+			continue
+		}
+		errs = append(errs, err)
+		if !goOn {
+			break
+		}
 	}
-	if _, network := errors.AsType[net.Error](err); network {
-		return exitLater
+	bar.end()
+	done = fmt.Sprintf("%s %d of %d links", verb, bar.done, n)
+	if errs == nil {
+		return done, nil
 	}
-	if ok && (e.Status == http.StatusBadGateway || e.Status == http.StatusServiceUnavailable || e.Status == http.StatusGatewayTimeout) {
-		return exitLater
+	if bar.done == 0 {
+		return done, errs[0]
 	}
-	return exitFailure
+	last := len(errs) - 1
+	hint := failureOf(errs[last]).hint
+	errs[last] = fmt.Errorf("%s, then: %w", done, errs[last])
+	return done, &failure{err: errors.Join(errs...), hint: hint}
 }
 
-// asks makes a command that asks the server and takes these arguments.
-func (p *program) asks(r *remote, cmd *cobra.Command, names []string, do func(ctx context.Context, args []string) error) *cobra.Command {
-	cmd.Args = arguments(names...)
-	cmd.ValidArgsFunction = cobra.NoFileCompletions
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := r.dial(cmd); err != nil {
-			return err
-		}
-		return r.explain(do(cmd.Context(), args))
+func (r *remote) list() *cobra.Command {
+	var filter client.Filter
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List share links, newest first",
+		Example: `  sharelinks link list --persona 30fa96d0-26c4-4e55-94a0-517025942e18 --all
+  sharelinks link list --search cara --json`,
+		RunE: r.run(func(ctx context.Context, _ []string) error {
+			var page client.Page
+			var err error
+			if all {
+				page.Data, err = r.every(ctx, filter)
+			} else {
+				page, err = r.client.List(ctx, filter)
+			}
+			records := newView(r.show, func(l client.ShareLink) (value any, row []string) {
+				l.URL = client.URL(l)
+				status := string(client.Status(l, time.Now()))
+				return l, []string{l.ID, string(l.Type), status, uses(l), expiry(l), l.PersonaName}
+			}, "ID", "TYPE", "STATUS", "USES", "EXPIRES", "PERSONA")
+			if err := records.list(page.Data, err); err != nil {
+				return err
+			}
+			if n := len(page.Data); page.Meta.Total > n {
+				fmt.Fprintf(r.stderr, "%d of %d links; --all lists them all, --page the next\n", n, page.Meta.Total)
+			}
+			return nil
+		}),
 	}
-	r.add(cmd, p)
+	f := cmd.Flags()
+	f.StringVar(&filter.PersonaID, "persona", "", "only links to the persona with this `UUID`")
+	f.StringVar(&filter.Search, "search", "", "only links with this `TEXT` as id, token or part of the persona's name")
+	f.IntVar(&filter.Page, "page", 0, "`NUMBER` of the page, from 1")
+	f.IntVar(&filter.PerPage, "per-page", 0, "`NUMBER` of links on a page, 1 to 100")
+	f.BoolVar(&all, "all", false, "all pages")
 	return cmd
 }
 
-func (p *program) linkGet() *cobra.Command {
-	var r remote
-	return p.asks(&r, &cobra.Command{Use: "get " + linkArgument, Short: "Show a share link"}, []string{linkArgument},
-		func(ctx context.Context, args []string) error {
-			link, err := r.find(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			return r.show(link)
-		})
+func (r *remote) get() *cobra.Command {
+	return &cobra.Command{
+		Use:   "get LINK",
+		Short: "Show a share link",
+		RunE:  r.runOnLink(func(_ context.Context, link client.ShareLink) error { return r.showLink(link) }),
+	}
 }
 
-func (p *program) linkOpenURL() *cobra.Command {
-	var r remote
-	return p.asks(&r, &cobra.Command{
-		Use:     "open-url " + linkArgument,
+func (r *remote) openURL() *cobra.Command {
+	return &cobra.Command{
+		Use:     "open-url LINK",
 		Short:   "Print the URL where a person opens a share link",
 		Example: `  xdg-open "$(sharelinks link open-url sh_2kL9pQxYzR4vN8mBwHfJc)"`,
-	}, []string{linkArgument}, func(ctx context.Context, args []string) error {
-		link, err := r.find(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		return r.printText("url", client.URL(link))
-	})
+		RunE: r.runOnLink(func(_ context.Context, link client.ShareLink) error {
+			link.URL = client.URL(link)
+			return r.print(r.asJSON, map[string]string{"url": link.URL}, link.URL+"\n")
+		}),
+	}
 }
 
-func (p *program) linkEmbed() *cobra.Command {
-	var r remote
-	return p.asks(&r, &cobra.Command{
-		Use:   "embed " + linkArgument,
+func (r *remote) embed() *cobra.Command {
+	return &cobra.Command{
+		Use:   "embed LINK",
 		Short: "Print the HTML that embeds a share link in a page",
 		Long: `Embed prints the HTML that puts a PLAYER_EMBED or ORB_EMBED link into a page. The page's origin must
 be one of the link's: see sharelinks link update --origin.`,
-	}, []string{linkArgument}, func(ctx context.Context, args []string) error {
-		link, err := r.find(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		html, err := client.EmbedHTML(link)
-		if err != nil {
-			return err
-		}
-		return r.printText("html", strings.TrimSuffix(html, "\n"))
-	})
+		RunE: r.runOnLink(func(_ context.Context, link client.ShareLink) error {
+			html, err := client.EmbedHTML(link)
+			if err != nil {
+				return err
+			}
+			html = strings.TrimSuffix(html, "\n")
+			return r.print(r.asJSON, map[string]string{"html": html}, html+"\n")
+		}),
+	}
 }
 
-// printText prints one text, alone, so that a script can take it as it is.
-func (r *remote) printText(name, text string) error {
-	if r.asJSON {
-		return r.program.printJSON(map[string]string{name: text})
-	}
-	if _, err := fmt.Fprintln(r.program.stdout, text); err != nil {
-		return fmt.Errorf("write the output: %w", err)
-	}
-	return nil
+// show prints a value: as JSON, or on a terminal as text.
+func (r *remote) show(value any, text string) error {
+	return r.print(r.asJSON || !isTerminal(r.stdout), value, text)
 }
 
-// show prints one link.
-func (r *remote) show(link client.ShareLink) error {
-	if !r.human() {
-		return r.program.printJSON(linkJSON(link))
-	}
+// showLink prints a link, with its URL also where the server sends none.
+func (r *remote) showLink(link client.ShareLink) error {
+	link.URL = client.URL(link)
 	origins := strings.Join(link.AllowedOrigins, " ")
 	if link.AllowAllOrigins {
 		origins = "all"
 	}
-	return r.program.printTable([]string{"ID", link.ID}, [][]string{
-		{"URL", client.URL(link)},
-		{"TYPE", string(link.Type)},
-		{"STATUS", string(client.Status(link, time.Now()))},
-		{"USES", usesShown(link)},
-		{"EXPIRES", expiryShown(link)},
-		{"PERSONA", link.PersonaName},
-		{"ORIGINS", origins},
-		{"PRIMARY", strconv.FormatBool(link.IsPrimary)},
-		{"CREATED", instant(link.CreatedAt.Time)},
-	})
+	return r.show(link, table(
+		[]string{"ID", link.ID},
+		[]string{"URL", link.URL},
+		[]string{"TYPE", string(link.Type)},
+		[]string{"STATUS", string(client.Status(link, time.Now()))},
+		[]string{"USES", uses(link)},
+		[]string{"EXPIRES", expiry(link)},
+		[]string{"PERSONA", link.PersonaName},
+		[]string{"ORIGINS", origins},
+		[]string{"PRIMARY", strconv.FormatBool(link.IsPrimary)},
+		[]string{"CREATED", instant(link.CreatedAt.Time)},
+	))
 }
 
-// showAll prints a list of links.
-func (r *remote) showAll(links []client.ShareLink, columns []string, row func(client.ShareLink) []string) error {
-	if r.human() {
-		return r.program.printTable(columns, convert(links, row))
-	}
-	return r.program.printJSON(convert(links, linkJSON))
-}
-
-// linkJSON returns a link as JSON shows it, with its URL also where the server sends none.
-func linkJSON(link client.ShareLink) client.ShareLink {
-	link.URL = client.URL(link)
-	return link
-}
-
-func usesShown(link client.ShareLink) string {
+func uses(link client.ShareLink) string {
 	if link.UsageLimit == nil {
 		return strconv.Itoa(link.UsageCount) + "/unlimited"
 	}
 	return fmt.Sprintf("%d/%d", link.UsageCount, *link.UsageLimit)
 }
 
-func expiryShown(link client.ShareLink) string {
+func expiry(link client.ShareLink) string {
 	if link.ExpiresAt == nil {
 		return "never"
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,28 +13,33 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sharelinks-dev/sharelinks/client"
 )
 
-const somebody = "30fa96d0-26c4-4e55-94a0-517025942e18"
+const aPersona = "30fa96d0-26c4-4e55-94a0-517025942e18"
 
-// ask runs a link command against a server that answers with answer, which is told the number of the request.
-func ask(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, n int), args ...string) (exit int, stdout, stderr string) {
+// ask runs a link command against a server that answers with answer, whose n is the number of the request.
+func ask(
+	t *testing.T, answer func(w http.ResponseWriter, r *http.Request, n int), args ...string,
+) (exit int, stdout, stderr string) {
 	t.Helper()
 	var n atomic.Int64
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r, int(n.Add(1))) }))
 	defer h.Close()
 	var out, errs bytes.Buffer
-	exit = run(t.Context(), append([]string{"link"}, args...), strings.NewReader(""), &out, &errs, func(name string) string {
-		return map[string]string{serverVariable: h.URL, keyVariable: "a-key"}[name]
-	})
+	p := testProgram(&out, &errs)
+	p.getenv = func(name string) string { return map[string]string{serverVariable: h.URL, keyVariable: "a-key"}[name] }
+	exit = p.run(t.Context(), append([]string{"link"}, args...))
 	return exit, out.String(), errs.String()
 }
 
 func aLink(n int) string {
-	return fmt.Sprintf(`{"id":"%08d-0000-0000-0000-000000000000","token":"sh_token-%d","type":"LINK","enabled":true,"personaName":"Cara","hologram":{"depth":3}}`, n, n)
+	return fmt.Sprintf(`{"id":"%08d-0000-0000-0000-000000000000","token":"sh_token-%d","type":"LINK","enabled":true,`+
+		`"personaName":"Cara","hologram":{"depth":3}}`, n, n)
 }
 
-// What was made before a failure is shown: nobody else knows of it.
+// The links that were created before a failure are shown, because no other output has them.
 func TestLinkCreateInPart(t *testing.T) {
 	t.Parallel()
 	exit, stdout, stderr := ask(t, func(w http.ResponseWriter, _ *http.Request, n int) {
@@ -45,20 +49,22 @@ func TestLinkCreateInPart(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, aLink(n))
-	}, "create", "--persona", somebody, "--count", "5")
+	}, "create", "--persona", aPersona, "--count", "5")
 	if exit != exitFailure || strings.Count(stdout, `"token"`) != 2 {
 		t.Errorf("exit %d:\n%s", exit, stdout)
 	}
-	if diff := cmp.Diff("sharelinks: created 2 of 5 links, then: Forbidden\nhint: is ANAM_API_KEY a key of this server, and may its organization do this?\n", stderr); diff != "" {
+	want := "sharelinks: created 2 of 5 links, then: Forbidden\n" +
+		"hint: is ANAM_API_KEY a key of this server, and may its organization do this?\n"
+	if diff := cmp.Diff(want, stderr); diff != "" {
 		t.Error(diff)
 	}
-	// A server without url, with a field that we do not know.
+	// The server sends no url, and a field that the client does not know.
 	if !strings.Contains(stdout, `"url": "https://lab.anam.ai/share/sh_token-1"`) {
 		t.Error(stdout)
 	}
 }
 
-// A link that cannot be deleted does not keep the others, one that is gone counts, and an end of all does end it.
+// The others are deleted after a failure, a link that is gone counts as deleted, and a refused API key ends it.
 func TestLinkDeleteInPart(t *testing.T) {
 	t.Parallel()
 	var deletes atomic.Int64
@@ -72,13 +78,16 @@ func TestLinkDeleteInPart(t *testing.T) {
 			w.WriteHeader(status)
 		}
 	}
-	exit, stdout, stderr := ask(t, answer(200), "delete", "--all", "--persona", somebody, "--yes")
-	if exit != exitFailure || stdout != "" || stderr != "sharelinks: deleted 3 of 4 links, then: 00000002-0000-0000-0000-000000000000: Internal Server Error\n" {
+	exit, stdout, stderr := ask(t, answer(200), "delete", "--all", "--persona", aPersona, "--yes")
+	want := "sharelinks: deleted 3 of 4 links, then: 00000002-0000-0000-0000-000000000000: Internal Server Error\n"
+	if exit != exitFailure || stdout != "" || stderr != want {
 		t.Errorf("exit %d: %s%s", exit, stdout, stderr)
 	}
 	deletes.Store(0)
-	exit, _, stderr = ask(t, answer(401), "delete", "--all", "--persona", somebody, "--yes")
-	if exit != exitFailure || !strings.HasPrefix(stderr, "sharelinks: 00000002-0000-0000-0000-000000000000: Internal Server Error\nsharelinks: deleted 2 of 4 links, then: 00000004-") {
+	exit, _, stderr = ask(t, answer(401), "delete", "--all", "--persona", aPersona, "--yes")
+	want = "sharelinks: 00000002-0000-0000-0000-000000000000: Internal Server Error\n" +
+		"sharelinks: deleted 2 of 4 links, then: 00000004-"
+	if exit != exitFailure || !strings.HasPrefix(stderr, want) {
 		t.Errorf("exit %d: %s", exit, stderr)
 	}
 	exit, _, _ = ask(t, func(w http.ResponseWriter, r *http.Request, _ int) {
@@ -87,7 +96,7 @@ func TestLinkDeleteInPart(t *testing.T) {
 			return
 		}
 		w.WriteHeader(http.StatusUnauthorized)
-	}, "delete", "--all", "--persona", somebody, "--yes")
+	}, "delete", "--all", "--persona", aPersona, "--yes")
 	if exit != exitDenied {
 		t.Errorf("exit %d", exit)
 	}
@@ -96,13 +105,13 @@ func TestLinkDeleteInPart(t *testing.T) {
 func TestLinkExitCodes(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]int{
-		200: exitFailure /* no link */, 400: exitUsage, 401: exitDenied, 403: exitDenied, 404: exitNotFound, 409: exitUsage, 410: exitNotFound,
-		418: exitFailure, 429: exitLater, 500: exitFailure, 502: exitLater, 503: exitLater, 504: exitLater,
+		200: exitFailure /* no link */, 400: exitUsage, 401: exitDenied, 403: exitDenied, 404: exitNotFound,
+		409: exitUsage, 410: exitNotFound, 418: exitFailure, 429: exitLater, 500: exitFailure, 502: exitLater, 503: exitLater, 504: exitLater,
 	} {
 		exit, stdout, stderr := ask(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 			w.Header().Set("Retry-After", "0")
 			w.WriteHeader(status)
-		}, "get", somebody)
+		}, "get", aPersona)
 		if exit != want || stdout != "" || !strings.HasPrefix(stderr, "sharelinks: ") {
 			t.Errorf("%d: exit %d, want %d: %s", status, exit, want, stderr)
 		}
@@ -110,11 +119,13 @@ func TestLinkExitCodes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout, stderr bytes.Buffer
-	exit := run(ctx, []string{"link", "list", "--server", "http://127.0.0.1:1"}, strings.NewReader(""), &stdout, &stderr, func(string) string { return "a-key" })
+	p := testProgram(&stdout, &stderr)
+	p.getenv = func(string) string { return "a-key" }
+	exit := p.run(ctx, []string{"link", "list", "--server", "http://127.0.0.1:1"})
 	if exit != exitFailure || stderr.String() != "sharelinks: interrupted\n" {
 		t.Errorf("exit %d: %s", exit, &stderr)
 	}
-	if exitOf(fmt.Errorf("%w", context.DeadlineExceeded)) != exitLater || exitOf(errors.New("other")) != exitFailure {
+	if failureOf(&client.Error{Err: context.DeadlineExceeded}).exit != exitLater {
 		t.Error("the exit code of a deadline")
 	}
 }
@@ -122,10 +133,12 @@ func TestLinkExitCodes(t *testing.T) {
 func TestLifetime(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
-		"90m": 90 * time.Minute, "24h": 24 * time.Hour, "7d": 168 * time.Hour, "0.5d": 12 * time.Hour, "1h30m": 90 * time.Minute,
-		"": 0, "d": 0, "0d": 0, "-1d": 0, "0s": 0, "-1h": 0, "24": 0, "1e9d": 0, "NaNd": 0,
+		"90m": 90 * time.Minute, "24h": 24 * time.Hour, "7d": 168 * time.Hour, "0.5d": 12 * time.Hour,
+		"1h30m": 90 * time.Minute,
+		"":      0, "d": 0, "0d": 0, "-1d": 0, "0s": 0, "-1h": 0, "24": 0, "1e9d": 0, "NaNd": 0,
 	} {
-		if got, err := parseLifetime(text); got != want || (err == nil) != (want > 0) {
+		got, err := parseLifetime(text)
+		if want == 0 && err == nil || want > 0 && (err != nil || got.MustGet() != want.Hours()) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
@@ -134,7 +147,8 @@ func TestLifetime(t *testing.T) {
 func TestLinkArguments(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"sh_1": "sh_1", "https://lab.anam.ai/share/sh_1": "sh_1", "https://x.example/p/frame/sh_1/?a=b#c": "sh_1", "share/sh_1": "sh_1",
+		"sh_1": "sh_1", "https://lab.anam.ai/share/sh_1": "sh_1", "https://x.example/p/frame/sh_1/?a=b#c": "sh_1",
+		"share/sh_1": "sh_1",
 	} {
 		if got := tokenIn(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
@@ -142,29 +156,30 @@ func TestLinkArguments(t *testing.T) {
 	}
 }
 
-// The bar shows how far it is, not too often, and is gone at the end.
+// The bar is drawn at most once in barPause, and erased at the end.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	bar := &progress{w: &b, verb: "created", total: 4}
 	bar.step()
 	bar.step() // at once: no new picture
-	bar.shown = time.Time{}.Add(1)
+	bar.next = time.Time{}
 	bar.step()
 	bar.end()
-	want := eraseLine + "[#######                       ] created 1 of 4" + eraseLine + "[######################        ] created 3 of 4" + eraseLine
+	want := eraseLine + "[#######                       ] created 1 of 4" +
+		eraseLine + "[######################        ] created 3 of 4" + eraseLine
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)
 	}
 	b.Reset()
-	quick := &progress{w: &b, verb: "listed", began: time.Now()}
+	quick := &progress{w: &b, verb: "listed", next: time.Now().Add(time.Hour)}
 	quick.step()
 	quick.end()
 	if b.Len() > 0 || quick.picture() != "listed 1" {
 		t.Errorf("%q, %q", &b, quick.picture())
 	}
 	blind := testProgram(&b, &b).newProgress("listed", 0)
-	blind.began = time.Time{}
+	blind.next = time.Time{}
 	blind.step()
 	blind.end()
 	if b.Len() > 0 {

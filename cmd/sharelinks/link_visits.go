@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -13,42 +12,39 @@ import (
 	"github.com/sharelinks-dev/sharelinks/client"
 )
 
-func (p *program) linkVisits() *cobra.Command {
-	var r remote
+func (r *remote) visits() *cobra.Command {
 	var days int
-	cmd := p.asks(&r, &cobra.Command{
-		Use:   "visits " + linkArgument,
+	cmd := &cobra.Command{
+		Use:   "visits LINK",
 		Short: "Show when a share link was opened, and which attempts were refused",
-		Long: `Visits shows, for each day (UTC), how often a link was opened and how often it was refused, for
-being disabled, expired, used up, on a site that may not embed it, or without a persona that
-answers. As JSON it is every single visit.`,
+		Long: `Visits shows, for each day (UTC), how often a link was opened and how often it was refused: the link
+was disabled, expired or used up, the site may not embed it, or the persona did not answer. As JSON
+it shows every single visit.`,
 		Example: `  sharelinks link visits sh_2kL9pQxYzR4vN8mBwHfJc
   sharelinks link visits --days 90 --json sh_2kL9pQxYzR4vN8mBwHfJc`,
-	}, []string{linkArgument}, func(ctx context.Context, args []string) error {
-		if days < 1 || days > 3650 {
-			return usage("a year is --days 365", "--days must be from 1 to 3650, not %d", days)
-		}
-		link, err := r.find(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		today := time.Now().UTC().Truncate(24 * time.Hour)
-		first := today.AddDate(0, 0, 1-days)
-		visits, err := r.visitsSince(ctx, link.ID, first)
-		if err != nil {
-			return err
-		}
-		if !r.human() {
-			return p.printJSON(visits)
-		}
-		return p.printTable([]string{"DAY", "OPENED", "REFUSED", ""}, visitDays(visits, first, today))
-	})
+		PreRunE: func(*cobra.Command, []string) error {
+			if days < 1 || days > 3650 {
+				return usage("a year is --days 365", "--days must be from 1 to 3650, not %d", days)
+			}
+			return nil
+		},
+		RunE: r.runOnLink(func(ctx context.Context, link client.ShareLink) error {
+			today := time.Now().UTC().Truncate(24 * time.Hour)
+			first := today.AddDate(0, 0, 1-days)
+			visits, err := r.visitsSince(ctx, link.ID, first)
+			if err != nil {
+				return err
+			}
+			rows := visitDays(visits, first, today)
+			return r.show(visits, table([]string{"DAY", "OPENED", "REFUSED", ""}, rows...))
+		}),
+	}
 	cmd.Flags().IntVar(&days, "days", 14, "`NUMBER` of days, today included")
 	return cmd
 }
 
-// visitsSince collects the visits from an instant on, newest first. Visits that come in meanwhile push others to the next
-// page: they are not taken twice.
+// visitsSince returns the visits from an instant on, newest first. A visit that comes in meanwhile moves others to the
+// next page; none is returned twice for that.
 func (r *remote) visitsSince(ctx context.Context, id string, first time.Time) ([]client.Visit, error) {
 	visits := []client.Visit{}
 	seen := map[string]bool{}
@@ -72,13 +68,13 @@ func (r *remote) visitsSince(ctx context.Context, id string, first time.Time) ([
 	}
 }
 
-// chartWidth is how long the bar of the busiest day is, in characters.
+// chartWidth is the length of the busiest day's bar, in characters.
 const chartWidth = 40
 
-// visitDays is a row for each day, with a bar as long as it was busy: # for an open, . for a refusal.
+// visitDays returns a row for each day, with a bar that is as long as the day was busy: # for an open, . for a refusal.
 func visitDays(visits []client.Visit, first, last time.Time) [][]string {
 	opened, refused := map[time.Time]int{}, map[time.Time]int{}
-	most := 1
+	scale := chartWidth
 	for _, v := range visits {
 		day := v.At.UTC().Truncate(24 * time.Hour)
 		if v.Outcome == api.VisitOutcomeOpened {
@@ -86,17 +82,15 @@ func visitDays(visits []client.Visit, first, last time.Time) [][]string {
 		} else {
 			refused[day]++
 		}
-		most = max(most, opened[day]+refused[day])
+		scale = max(scale, opened[day]+refused[day])
 	}
-	// Whatever there was is shown: one in a thousand is still a character.
-	bar := func(mark string, n int) string { return strings.Repeat(mark, (n*chartWidth+most-1)/most) }
-	if most <= chartWidth {
-		bar = strings.Repeat
-	}
+	// Rounded up: one in a thousand is still a character.
+	bar := func(mark string, n int) string { return strings.Repeat(mark, (n*chartWidth+scale-1)/scale) }
 	var rows [][]string
 	for day := first; !day.After(last); day = day.AddDate(0, 0, 1) {
+		n, m := opened[day], refused[day]
 		rows = append(rows, []string{
-			day.Format(time.DateOnly), strconv.Itoa(opened[day]), strconv.Itoa(refused[day]), fmt.Sprint(bar("#", opened[day]), bar(".", refused[day])),
+			day.Format(time.DateOnly), strconv.Itoa(n), strconv.Itoa(m), bar("#", n) + bar(".", m),
 		})
 	}
 	return rows

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,13 +22,18 @@ func TestVisitDays(t *testing.T) {
 		}
 		return list
 	}
-	few := append(visits(2, first, api.VisitOutcomeOpened), visits(1, first.Add(24*time.Hour-time.Millisecond), api.VisitOutcomeExhausted)...)
-	few = append(few, visits(1, first.Add(48*time.Hour), "SOMETHING_NEW")...)
+	few := slices.Concat(
+		visits(2, first, api.VisitOutcomeOpened),
+		visits(1, first.Add(24*time.Hour-time.Millisecond), api.VisitOutcomeExhausted),
+		visits(1, first.Add(48*time.Hour), "SOMETHING_NEW"),
+	)
 	want := [][]string{{"2026-04-18", "2", "1", "##."}, {"2026-04-19", "0", "0", ""}, {"2026-04-20", "0", "1", "."}}
 	if diff := cmp.Diff(want, visitDays(few, first, first.AddDate(0, 0, 2))); diff != "" {
 		t.Error(diff)
 	}
-	many := append(visits(1000, first, api.VisitOutcomeOpened), visits(1, first.AddDate(0, 0, 1), api.VisitOutcomeOpened)...)
+	many := slices.Concat(
+		visits(1000, first, api.VisitOutcomeOpened), visits(1, first.AddDate(0, 0, 1), api.VisitOutcomeOpened),
+	)
 	want = [][]string{{"2026-04-18", "1000", "0", strings.Repeat("#", chartWidth)}, {"2026-04-19", "1", "0", "#"}}
 	if diff := cmp.Diff(want, visitDays(many, first, first.AddDate(0, 0, 1))); diff != "" {
 		t.Error(diff)

@@ -1,12 +1,15 @@
-// Command sharelinks runs the share-link service, manages its organizations, API keys and personas, and manages share links
-// on any server.
+// Command sharelinks runs the share-link service, manages its organizations, API keys and personas, and manages share
+// links on any server.
 package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 )
 
@@ -14,10 +17,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the default behavior is back, so a second one kills at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
-// program is what the commands have of the world outside.
+// program is how commands reach the world outside.
 type program struct {
 	stdin  io.Reader
 	stdout io.Writer
@@ -26,12 +30,29 @@ type program struct {
 }
 
 // run runs one command line and returns its exit code.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
-	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
+func (p *program) run(ctx context.Context, args []string) int {
 	root := p.root()
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		return p.report(err)
 	}
 	return 0
+}
+
+// version is set by a build with -ldflags "-X main.version=v1.2.3".
+var version string
+
+// moduleVersion returns the version that this binary was built with, or the one that Go found in version control.
+func moduleVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}
+
+func versionText() string {
+	return fmt.Sprintf("sharelinks %s %s %s/%s", moduleVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -59,9 +59,10 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// testProgram is a program that knows nothing of the environment.
+// testProgram returns a program without environment and input.
 func testProgram(stdout, stderr *bytes.Buffer) *program {
-	return &program{stdin: strings.NewReader(""), stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }}
+	getenv := func(string) string { return "" }
+	return &program{stdin: strings.NewReader(""), stdout: stdout, stderr: stderr, getenv: getenv}
 }
 
 func TestHelpOfEveryCommand(t *testing.T) {
@@ -74,7 +75,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 			t.Error(err)
 		}
 		if cmd.Short == "" {
-			t.Errorf("%s says nothing of itself", cmd.CommandPath())
+			t.Errorf("%s has no Short", cmd.CommandPath())
 		}
 		if cmd.Name() != "help" && cmd.Args == nil {
 			t.Errorf("%s takes any arguments", cmd.CommandPath())
@@ -120,10 +121,10 @@ func TestShellQuoted(t *testing.T) {
 func TestLogger(t *testing.T) {
 	at := time.Date(2026, 4, 20, 10, 0, 0, 0, time.UTC)
 	for _, test := range []struct{ format, level, want string }{
-		{logText, "info", "time=2026-04-20T10:00:00.000Z level=INFO msg=hello\n"},
-		{logJSON, "info", `{"time":"2026-04-20T10:00:00Z","level":"INFO","msg":"hello"}` + "\n"},
-		{logAuto, "debug", `{"time":"2026-04-20T10:00:00Z","level":"INFO","msg":"hello"}` + "\n"}, // not a terminal
-		{logJSON, "warn", ""},
+		{"text", "info", "time=2026-04-20T10:00:00.000Z level=INFO msg=hello\n"},
+		{"json", "info", `{"time":"2026-04-20T10:00:00Z","level":"INFO","msg":"hello"}` + "\n"},
+		{"auto", "debug", `{"time":"2026-04-20T10:00:00Z","level":"INFO","msg":"hello"}` + "\n"}, // not a terminal
+		{"json", "warn", ""},
 	} {
 		var b bytes.Buffer
 		logger := newLogger(&b, logOptions{test.format, test.level})

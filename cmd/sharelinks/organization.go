@@ -1,126 +1,25 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-const organizationHint = "sharelinks organization list shows those there are"
-
-func (p *program) organization() *cobra.Command {
-	cmd := p.group(&cobra.Command{
-		Use:   "organization",
-		Short: "Create, list and update organizations",
-		Long: `An organization owns personas, API keys and share links, and sees nothing of any other. These
-commands work on the database itself, also while the service runs on it.`,
-	})
-	cmd.AddCommand(p.organizationCreate(), p.organizationList(), p.organizationUpdate())
-	return cmd
-}
-
 const (
-	watermarkFlag        = "allow-watermark-removal"
-	watermarkDescription = "whether its links may go without the watermark"
+	organizationHint = "sharelinks organization list shows those there are"
+	personaHint      = "sharelinks persona list shows those there are"
 )
 
-func (p *program) organizationCreate() *cobra.Command {
-	db := database{create: true}
-	var watermark, asJSON bool
-	cmd := &cobra.Command{
-		Use:               "create NAME",
-		Short:             "Create an organization",
-		Example:           "  sharelinks organization create acme --allow-watermark-removal",
-		Args:              arguments("NAME"),
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.on(cmd, &db, func(s *service.Service) error {
-				o, err := s.CreateOrganization(cmd.Context(), args[0], watermark)
-				if err != nil {
-					return hints(err, sharelink.Conflict, organizationHint)
-				}
-				return p.printOrganization(asJSON, o)
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&watermark, watermarkFlag, false, watermarkDescription)
-	addJSON(cmd, &asJSON)
-	db.add(cmd)
-	return cmd
-}
-
-func (p *program) organizationList() *cobra.Command {
-	var db database
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:               "list",
-		Short:             "List all organizations, by name",
-		Args:              arguments(),
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.on(cmd, &db, func(s *service.Service) error {
-				list, err := s.Organizations(cmd.Context())
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return p.printJSON(convert(list, organizationShown))
-				}
-				return p.printTable(organizationColumns, convert(list, organizationRow))
-			})
-		},
-	}
-	addJSON(cmd, &asJSON)
-	db.add(cmd)
-	return cmd
-}
-
-func (p *program) organizationUpdate() *cobra.Command {
-	var db database
-	var watermark, asJSON bool
-	cmd := &cobra.Command{
-		Use:   "update NAME",
-		Short: "Change what an organization may do",
-		Example: `  sharelinks organization update acme --allow-watermark-removal
-  sharelinks organization update acme --allow-watermark-removal=false`,
-		Args:              arguments("NAME"),
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !cmd.Flags().Changed(watermarkFlag) {
-				return usage(fmt.Sprintf("give --%s or --%[1]s=false", watermarkFlag), "there is nothing to change")
-			}
-			return p.on(cmd, &db, func(s *service.Service) error {
-				o, err := s.SetWatermarkRemoval(cmd.Context(), args[0], watermark)
-				if err != nil {
-					return hints(err, sharelink.NotFound, organizationHint)
-				}
-				return p.printOrganization(asJSON, o)
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&watermark, watermarkFlag, false, watermarkDescription)
-	addJSON(cmd, &asJSON)
-	db.add(cmd)
-	return cmd
-}
-
-// addOrganization adds the flag of commands that work within one organization.
-func addOrganization(cmd *cobra.Command, organization *string) {
-	cmd.Flags().StringVar(organization, "organization", service.DefaultOrganization, "`NAME` of the organization")
-	complete(cmd, "organization", cobra.NoFileCompletions)
-}
-
-var organizationColumns = []string{"NAME", "ID", "WATERMARK REMOVAL", "CREATED"}
-
-func organizationRow(o sharelink.Organization) []string {
-	return []string{o.Name, o.ID.String(), strconv.FormatBool(o.WatermarkRemoval), instant(o.CreatedAt)}
-}
+var noOrganization = hints{sharelink.NotFound: organizationHint}
 
 type organizationJSON struct {
 	ID                    uuid.UUID     `json:"id"`
@@ -129,13 +28,224 @@ type organizationJSON struct {
 	CreatedAt             api.Timestamp `json:"createdAt"`
 }
 
-func organizationShown(o sharelink.Organization) organizationJSON {
-	return organizationJSON{ID: o.ID, Name: o.Name, AllowWatermarkRemoval: o.WatermarkRemoval, CreatedAt: api.Timestamp{Time: o.CreatedAt}}
+func viewOrganization(o sharelink.Organization) (value any, row []string) {
+	return organizationJSON{
+		ID: o.ID, Name: o.Name, AllowWatermarkRemoval: o.WatermarkRemoval, CreatedAt: api.Timestamp{Time: o.CreatedAt},
+	}, []string{o.Name, o.ID.String(), strconv.FormatBool(o.WatermarkRemoval), instant(o.CreatedAt)}
 }
 
-func (p *program) printOrganization(asJSON bool, o sharelink.Organization) error {
-	if asJSON {
-		return p.printJSON(organizationShown(o))
+// organization returns the commands for organizations.
+func (d *database) organization() *cobra.Command {
+	records := newView(d.show, viewOrganization, "NAME", "ID", "WATERMARK REMOVAL", "CREATED")
+	const watermarkFlag, watermarkUsage = "allow-watermark-removal", "allow its links to remove the watermark"
+	var watermark bool
+
+	create := &cobra.Command{
+		Use:     "create NAME",
+		Short:   "Create an organization",
+		Example: "  sharelinks organization create acme --allow-watermark-removal",
+		PreRun:  func(*cobra.Command, []string) { d.createsFile = true },
+		RunE: d.run(func(ctx context.Context, s *service.Service, args []string) error {
+			return records.one(s.CreateOrganization(ctx, args[0], watermark))
+		}, hints{sharelink.Conflict: organizationHint}),
 	}
-	return p.printTable(organizationColumns, [][]string{organizationRow(o)})
+	create.Flags().BoolVar(&watermark, watermarkFlag, false, watermarkUsage)
+
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List all organizations, by name",
+		RunE: d.run(func(ctx context.Context, s *service.Service, _ []string) error {
+			return records.list(s.Organizations(ctx))
+		}, nil),
+	}
+
+	update := &cobra.Command{
+		Use:   "update NAME",
+		Short: "Change what an organization may do",
+		Example: `  sharelinks organization update acme --allow-watermark-removal
+  sharelinks organization update acme --allow-watermark-removal=false`,
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed(watermarkFlag) {
+				return nil
+			}
+			return usage("give --"+watermarkFlag+" or --"+watermarkFlag+"=false", "there is nothing to change")
+		},
+		RunE: d.run(func(ctx context.Context, s *service.Service, args []string) error {
+			return records.one(s.SetWatermarkRemoval(ctx, args[0], watermark))
+		}, noOrganization),
+	}
+	update.Flags().BoolVar(&watermark, watermarkFlag, false, watermarkUsage)
+
+	return d.group(&cobra.Command{
+		Use:   "organization",
+		Short: "Create, list and update organizations",
+		Long: `An organization owns personas, API keys and share links, and sees those of no other. These commands
+work on the database itself, also while the service runs on it.`,
+	}, create, list, update)
+}
+
+type keyJSON struct {
+	Key            string         `json:"key,omitempty"` // only when it was just created
+	Prefix         string         `json:"prefix"`
+	Label          string         `json:"label"`
+	OrganizationID uuid.UUID      `json:"organizationId"`
+	CreatedAt      api.Timestamp  `json:"createdAt"`
+	RevokedAt      *api.Timestamp `json:"revokedAt"` // null if it is valid
+}
+
+// newKeyJSON returns how a key is shown as JSON. The secret is "" but for a new key.
+func newKeyJSON(k sharelink.Key, secret string) keyJSON {
+	shown := keyJSON{
+		Key: secret, Prefix: k.Prefix, Label: k.Label,
+		OrganizationID: k.OrganizationID, CreatedAt: api.Timestamp{Time: k.CreatedAt},
+	}
+	if !k.RevokedAt.IsZero() {
+		shown.RevokedAt = &api.Timestamp{Time: k.RevokedAt}
+	}
+	return shown
+}
+
+func viewKey(k sharelink.Key) (value any, row []string) {
+	return newKeyJSON(k, ""), []string{k.Prefix, k.Label, instant(k.CreatedAt), instant(k.RevokedAt)}
+}
+
+// key returns the commands for API keys.
+func (d *database) key() *cobra.Command {
+	records := newView(d.show, viewKey, "PREFIX", "LABEL", "CREATED", "REVOKED")
+	var label string
+
+	create := &cobra.Command{
+		Use:   "create",
+		Short: "Create an API key and show it once",
+		Long: `Create makes an API key. Standard output gets the key alone, so that a script can keep it, and
+standard error gets its name.`,
+		Example: "  KEY=$(sharelinks key create --label website)",
+		RunE: d.run(func(ctx context.Context, s *service.Service, _ []string) error {
+			secret, key, err := s.CreateKey(ctx, d.organizationName, label)
+			if err != nil {
+				return err
+			}
+			if err := d.show(newKeyJSON(key, secret), secret+"\n"); err != nil {
+				return &failure{
+					err:  fmt.Errorf("the key was created but could not be shown: %w", err),
+					hint: "sharelinks key revoke " + key.Prefix + ", then create another",
+				}
+			}
+			if !d.asJSON {
+				fmt.Fprintf(d.stderr, "This key of the organization %q is not shown again. Its name is %s.\n",
+					d.organizationName, key.Prefix)
+			}
+			return nil
+		}, noOrganization),
+	}
+	create.Flags().StringVar(&label, "label", "", "`TEXT` that says what the key is for")
+
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the API keys of an organization, including revoked ones, oldest first",
+		RunE: d.run(func(ctx context.Context, s *service.Service, _ []string) error {
+			return records.list(s.Keys(ctx, d.organizationName))
+		}, noOrganization),
+	}
+
+	revoke := &cobra.Command{
+		Use:   "revoke PREFIX",
+		Short: "Revoke an API key, from the next request on",
+		Long: `Revoke ends the API key that begins with PREFIX, the name that key list shows. The whole key is
+accepted too. A running service refuses it from the next request on.`,
+		Example: "  sharelinks key revoke ak_2kL9pQxY",
+		RunE: d.run(func(ctx context.Context, s *service.Service, args []string) error {
+			return records.one(s.RevokeKey(ctx, args[0]))
+		}, hints{sharelink.NotFound: "sharelinks key list shows the prefixes of an organization's keys"}),
+	}
+
+	d.addOrganization(create.Flags(), list.Flags())
+	return d.group(&cobra.Command{
+		Use:   "key",
+		Short: "Create, list and revoke API keys",
+		Long: `An API key lets its bearer manage the share links of one organization. Only a hash of it is stored,
+so it is shown once, when it is created. Later its first characters identify it.`,
+	}, create, list, revoke)
+}
+
+type personaJSON struct {
+	ID             uuid.UUID     `json:"id"`
+	Name           string        `json:"name"`
+	OrganizationID uuid.UUID     `json:"organizationId"`
+	CreatedAt      api.Timestamp `json:"createdAt"`
+}
+
+func viewPersona(p sharelink.Persona) (value any, row []string) {
+	return personaJSON{
+		ID: p.ID, Name: p.Name, OrganizationID: p.OrganizationID, CreatedAt: api.Timestamp{Time: p.CreatedAt},
+	}, []string{p.Name, p.ID.String(), instant(p.CreatedAt)}
+}
+
+// persona returns the commands for personas.
+func (d *database) persona() *cobra.Command {
+	records := newView(d.show, viewPersona, "NAME", "ID", "CREATED")
+	var id *uuid.UUID
+
+	add := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add a persona to an organization",
+		Example: `  sharelinks persona add Cara
+  sharelinks persona add Cara --id 30fa96d0-26c4-4e55-94a0-517025942e18`,
+		RunE: d.run(func(ctx context.Context, s *service.Service, args []string) error {
+			return records.one(s.AddPersona(ctx, d.organizationName, id, args[0]))
+		}, hints{sharelink.NotFound: organizationHint, sharelink.Conflict: personaHint}),
+	}
+	addUUID(add.Flags(), "id", "`UUID` that it has elsewhere (default: a new one)", &id)
+
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the personas of an organization, by name",
+		RunE: d.run(func(ctx context.Context, s *service.Service, _ []string) error {
+			return records.list(s.Personas(ctx, d.organizationName))
+		}, noOrganization),
+	}
+
+	remove := &cobra.Command{
+		Use:   "remove ID",
+		Short: "Remove a persona; existing links to it go on working",
+		Long: `Remove removes a persona, so that no new links to it can be made. Existing links go on working, and
+the output has their number.`,
+		PreRunE: func(_ *cobra.Command, args []string) (err error) {
+			id, err = parseUUID("ID", args[0])
+			return err
+		},
+		RunE: d.run(func(ctx context.Context, s *service.Service, _ []string) error {
+			links, err := s.RemovePersona(ctx, d.organizationName, *id)
+			if err != nil {
+				return err
+			}
+			return d.show(map[string]any{"id": id, "remainingLinks": links},
+				fmt.Sprintf("removed persona %s; links to it that go on working: %d\n", id, links))
+		}, hints{sharelink.NotFound: personaHint + "; --organization says whose"}),
+	}
+
+	d.addOrganization(add.Flags(), list.Flags(), remove.Flags())
+	return d.group(&cobra.Command{
+		Use:   "persona",
+		Short: "Add, list and remove the personas that links can be made to",
+		Long: `A share link leads to a persona. With serve --personas local, the default, links can be made only to
+the personas added here.`,
+	}, add, list, remove)
+}
+
+// addUUID adds a flag that takes a UUID. Without the flag the id stays nil.
+func addUUID(f *pflag.FlagSet, name, usage string, id **uuid.UUID) {
+	f.Func(name, usage, func(text string) (err error) {
+		*id, err = parseUUID("--"+name, text)
+		return err
+	})
+}
+
+// parseUUID reads a UUID in the form that the contract uses, from the flag or argument with this name.
+func parseUUID(name, text string) (*uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != len(id.String()) {
+		return nil, usage("an id looks like 30fa96d0-26c4-4e55-94a0-517025942e18", "%s: must be a UUID, not %q", name, text)
+	}
+	return &id, nil
 }

@@ -1,52 +1,99 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/spf13/cobra"
+	"github.com/mattn/go-isatty"
 
 	"github.com/sharelinks-dev/sharelinks/api"
 )
 
-func addJSON(cmd *cobra.Command, asJSON *bool) {
-	cmd.Flags().BoolVar(asJSON, "json", false, "print JSON, for machines")
+// isTerminal reports whether a person is at the other end of a stream.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
 }
 
-// printJSON prints a value as machines read it, indented because people look at it too.
-func (p *program) printJSON(v any) error {
-	e := json.NewEncoder(p.stdout)
+// write writes a text to standard output.
+func (p *program) write(text string) error {
+	if _, err := io.WriteString(p.stdout, text); err != nil {
+		return fmt.Errorf("write the output: %w", err)
+	}
+	return nil
+}
+
+// print writes a value to standard output: as JSON, or as the text that people read.
+func (p *program) print(asJSON bool, v any, text string) error {
+	if !asJSON {
+		return p.write(text)
+	}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("write the output: %w", err)
+		return fmt.Errorf("write JSON: %w", err)
 	}
-	return nil
+	return p.write(b.String())
 }
 
-// printTable prints rows in aligned columns under the names of the columns. What is empty shows as a dash, so that the
-// columns can still be told apart by white space.
-func (p *program) printTable(columns []string, rows [][]string) error {
-	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+// table aligns rows under the names of their columns. An empty cell is a dash, so that white space separates columns.
+func table(columns []string, rows ...[]string) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.Join(columns, "\t"))
 	for _, row := range rows {
 		for i, cell := range row {
-			if cell == "" {
-				row[i] = "-"
-			}
+			row[i] = cmp.Or(cell, "-")
 		}
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("write the output: %w", err)
-	}
-	return nil
+	_ = w.Flush() // a strings.Builder takes everything
+	return b.String()
 }
 
-// instant returns a time as the wire writes it, "" for none.
+// view shows records of one kind, unless there is an error instead.
+type view[T any] struct {
+	show    showFunc
+	record  func(T) (value any, row []string) // for JSON and for the table
+	columns []string
+}
+
+// showFunc prints a value, as JSON or as text.
+type showFunc func(value any, text string) error
+
+func newView[T any](show showFunc, record func(T) (value any, row []string), columns ...string) view[T] {
+	return view[T]{show: show, record: record, columns: columns}
+}
+
+func (v view[T]) one(item T, err error) error {
+	if err != nil {
+		return err
+	}
+	value, row := v.record(item)
+	return v.show(value, table(v.columns, row))
+}
+
+func (v view[T]) list(items []T, err error) error {
+	if err != nil {
+		return err
+	}
+	values, rows := make([]any, len(items)), make([][]string, len(items))
+	for i, item := range items {
+		values[i], rows[i] = v.record(item)
+	}
+	return v.show(values, table(v.columns, rows...))
+}
+
+// instant returns a time as the contract writes it, "" for none.
 func instant(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -54,11 +101,65 @@ func instant(t time.Time) string {
 	return t.UTC().Format(api.TimestampLayout)
 }
 
-// convert applies to to each item. The result is never nil: in JSON that is [], not null.
-func convert[T, S any](items []T, to func(T) S) []S {
-	out := make([]S, 0, len(items))
-	for _, item := range items {
-		out = append(out, to(item))
+// progress shows a person at a terminal how far a long command is.
+type progress struct {
+	w     io.Writer // nil if there is no terminal
+	verb  string
+	total int // 0 if it is not known
+	done  int
+	next  time.Time // when it may be drawn, first or again
+	drawn bool
+}
+
+func (p *program) newProgress(verb string, total int) *progress {
+	bar := &progress{verb: verb, total: total, next: time.Now().Add(barPause)}
+	if isTerminal(p.stderr) {
+		bar.w = p.stderr
 	}
-	return out
+	return bar
+}
+
+const (
+	barWidth  = 30
+	barPause  = 100 * time.Millisecond
+	eraseLine = "\r\x1b[K"
+)
+
+// step counts one more, and draws the bar unless that was done just now.
+func (b *progress) step() {
+	b.done++
+	if now := time.Now(); b.w != nil && !now.Before(b.next) {
+		b.next, b.drawn = now.Add(barPause), true
+		fmt.Fprint(b.w, eraseLine+b.picture())
+	}
+}
+
+func (b *progress) picture() string {
+	if b.total == 0 {
+		return fmt.Sprintf("%s %d", b.verb, b.done)
+	}
+	full := barWidth * b.done / b.total
+	bar := strings.Repeat("#", full) + strings.Repeat(" ", barWidth-full)
+	return fmt.Sprintf("[%s] %s %d of %d", bar, b.verb, b.done, b.total)
+}
+
+// end erases the bar.
+func (b *progress) end() {
+	if b.drawn {
+		fmt.Fprint(b.w, eraseLine)
+	}
+}
+
+// logOptions are how the log is written. The format is text, json, or auto: text on a terminal and JSON otherwise.
+type logOptions struct{ format, level string }
+
+// newLogger returns a logger that writes lines of the level and above. The options must be valid.
+func newLogger(w io.Writer, o logOptions) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(o.level))
+	options := &slog.HandlerOptions{Level: level}
+	if o.format == "text" || o.format == "auto" && isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
 }

@@ -1,35 +1,22 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	sharelinks "github.com/sharelinks-dev/sharelinks"
+	"github.com/sharelinks-dev/sharelinks/internal/contract"
 )
 
-// usageTemplate is cobra's with lines that fit a terminal and without what nobody asked for.
-const usageTemplate = `Usage:
-  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}{{if .HasExample}}
-
-Examples:
-{{.Example}}{{end}}{{if .HasAvailableSubCommands}}{{$commands := .Commands}}{{range $group := .Groups}}
-
-{{.Title}}{{range $commands}}{{if and (eq .GroupID $group.ID) (or .IsAvailableCommand (eq .Name "help"))}}
-  {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}{{end}}{{if not .AllChildCommandsHaveGroup}}
-
-Commands:{{range $commands}}{{if and (eq .GroupID "") .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}{{end}}{{end}}{{if .HasAvailableFlags}}
-
-Flags:
-{{.Flags.FlagUsagesWrapped 100 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
-
-"{{.CommandPath}} COMMAND --help" says more about a command.{{end}}
-`
+// runE is what cobra calls for a command.
+type runE = func(cmd *cobra.Command, args []string) error
 
 func (p *program) root() *cobra.Command {
-	cmd := p.group(&cobra.Command{
+	root := &cobra.Command{
 		Use:   "sharelinks",
 		Short: "A service for share links to AI personas",
 		Long: `Sharelinks hands out links to AI personas, with an expiry and a limit on how often each can be
@@ -43,133 +30,129 @@ share-links API work with it unchanged.`,
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-	})
-	cmd.SetIn(p.stdin)
-	cmd.SetOut(p.stdout)
-	cmd.SetErr(p.stderr)
-	cmd.SetUsageTemplate(usageTemplate)
-	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.SetFlagErrorFunc(flagError)
-
-	const service, links, accounts, other = "service", "links", "accounts", "other"
-	cmd.AddGroup(
-		&cobra.Group{ID: service, Title: "The service:"},
-		&cobra.Group{ID: links, Title: "Its share links, or those of another server:"},
-		&cobra.Group{ID: accounts, Title: "Who may use it, and for what (also while it runs):"},
-		&cobra.Group{ID: other, Title: "More:"},
-	)
-	add := func(group string, children ...*cobra.Command) {
-		for _, c := range children {
-			c.GroupID = group
-			cmd.AddCommand(c)
-		}
 	}
-	add(service, p.serve())
-	add(links, p.link())
-	add(accounts, p.organization(), p.key(), p.persona())
-	add(other, p.spec(), p.version())
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	// This is cobra's template, but flags fit a terminal, and only the last command of a command line takes flags.
+	root.SetUsageTemplate(strings.NewReplacer(
+		".FlagUsages", ".FlagUsagesWrapped 100",
+		"if .Runnable", "if not .HasAvailableSubCommands",
+	).Replace(root.UsageTemplate()))
 
-	cmd.SetHelpCommand(p.help())
-	cmd.SetHelpCommandGroupID(other)
-	cmd.SetCompletionCommandGroupID(other)
-	cmd.InitDefaultCompletionCmd()
-	for _, c := range cmd.Commands() {
-		if c.Name() == "completion" {
-			p.group(c)
-			c.Short = "Print a script that completes commands in bash, zsh, fish or powershell"
-			for _, shell := range c.Commands() {
-				shell.Args = arguments()
-				shell.Short = "Print the completion script for " + shell.Name()
+	d := p.database()
+	addGroup := func(title string, commands ...*cobra.Command) {
+		root.AddGroup(&cobra.Group{ID: title, Title: title})
+		for _, c := range commands {
+			c.GroupID = title
+		}
+		root.AddCommand(commands...)
+	}
+	addGroup("The service:", p.serve())
+	addGroup("Share links, of this service or of another server:", p.link())
+	addGroup("Its organizations, API keys and personas, also while it runs:", d.organization(), d.key(), d.persona())
+	root.AddCommand(p.spec(), p.version())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	finish(root)
+	return root
+}
+
+func (p *program) spec() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "spec",
+		Short: "Print the OpenAPI contract of the service",
+		Long: `Spec prints the OpenAPI document that this binary checks requests against, byte for byte as the
+service has it at /openapi.yaml.`,
+		Example: "  sharelinks spec > openapi.yaml",
+		RunE: func(*cobra.Command, []string) error {
+			if !asJSON {
+				return p.write(string(sharelinks.Spec()))
 			}
-		}
-	}
-	return cmd
-}
-
-// group makes a command that only has others below it answer with its help, or refuse a word that is none of them.
-func (p *program) group(cmd *cobra.Command) *cobra.Command {
-	cmd.Args = cobra.ArbitraryArgs
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return unknownCommand(cmd, args[0])
-		}
-		return cmd.Help()
-	}
-	return cmd
-}
-
-func unknownCommand(cmd *cobra.Command, word string) error {
-	if cmd.SuggestionsMinimumDistance == 0 {
-		cmd.SuggestionsMinimumDistance = 2
-	}
-	hint := fmt.Sprintf("%s --help lists the commands", cmd.CommandPath())
-	if near := cmd.SuggestionsFor(word); len(near) > 0 {
-		for i, name := range near {
-			near[i] = cmd.CommandPath() + " " + name
-		}
-		hint = "did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return usage(hint, "unknown command %q", strings.TrimPrefix(cmd.CommandPath()+" "+word, "sharelinks "))
-}
-
-// help is cobra's, but a topic that does not exist is an error.
-func (p *program) help() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Say more about a command",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			topic, rest, err := cmd.Root().Find(args)
+			c, err := contract.Load(sharelinks.Spec(), contract.Options{})
 			if err != nil {
 				return err
 			}
-			if len(rest) > 0 {
-				return unknownCommand(topic, rest[0])
-			}
-			topic.InitDefaultHelpFlag()
-			topic.InitDefaultVersionFlag()
-			return topic.Help()
+			return p.print(asJSON, json.RawMessage(c.JSON), "")
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of YAML")
+	return cmd
 }
 
-// flagError says what is wrong with a flag, or with the command if that is what made the flag wrong.
+func (p *program) version() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this binary",
+		RunE:  func(*cobra.Command, []string) error { return p.write(versionText() + "\n") },
+	}
+}
+
+// finish adds what all commands have in common to a command and those below it.
+func finish(cmd *cobra.Command) {
+	cmd.Flags().SortFlags = false
+	switch {
+	case cmd.HasSubCommands():
+		cmd.SuggestionsMinimumDistance = 2
+		cmd.Args = knownCommand
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	case cmd.Name() == "help":
+		cmd.Args = func(cmd *cobra.Command, words []string) error {
+			topic, rest, _ := cmd.Root().Find(words)
+			return knownCommand(topic, rest)
+		}
+	default:
+		cmd.Args = arguments
+	}
+	for _, c := range cmd.Commands() {
+		finish(c)
+	}
+}
+
+// knownCommand returns an error for words that follow a command and are not one of its commands.
+func knownCommand(cmd *cobra.Command, words []string) error {
+	if len(words) == 0 {
+		return nil
+	}
+	hint := cmd.CommandPath() + " --help lists the commands"
+	if similar := cmd.SuggestionsFor(words[0]); len(similar) > 0 {
+		hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(similar, " or ") + "?"
+	}
+	return usage(hint, "unknown command %q", strings.TrimPrefix(cmd.CommandPath()+" "+words[0], "sharelinks "))
+}
+
+// arguments returns an error unless the arguments are those that the command's Use names. It does not repeat one too
+// many, which may be a secret.
+func arguments(cmd *cobra.Command, args []string) error {
+	names := strings.Fields(cmd.Use)[1:]
+	hint := "usage: " + cmd.UseLine()
+	switch {
+	case len(args) > len(names):
+		takes := []string{"no arguments", "1 argument"}[len(names)]
+		return usage(hint, "%s takes %s, and there are %d", cmd.CommandPath(), takes, len(args))
+	case len(args) < len(names) && !strings.HasPrefix(names[len(args)], "["):
+		return usage(hint, "%s is missing", names[len(args)])
+	}
+	return nil
+}
+
+// flagError puts into words what is wrong with a flag, or with the command if that is the reason.
 func flagError(cmd *cobra.Command, err error) error {
-	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
-		return unknownCommand(cmd, words[0])
+	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 {
+		return knownCommand(cmd, cmd.Flags().Args())
 	}
-	hint := fmt.Sprintf("%s --help lists the flags", cmd.CommandPath())
-	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
-		dashes := "--"
-		if e.GetSpecifiedShortnames() != "" {
-			dashes = "-"
-		}
-		return usage(hint, "unknown flag %s%s", dashes, e.GetSpecifiedName())
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
 	}
-	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
-		return usage(hint, "--%s needs a value", e.GetSpecifiedName())
+	hint := cmd.CommandPath() + " --help lists the flags"
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && e.GetSpecifiedShortnames() != "" {
+		return usage(hint, "unknown flag: -%s", e.GetSpecifiedName()) // without what follows, which may be a secret
 	}
-	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok && e.GetFlag().Value.Type() == "bool" {
-		return usage(hint, "--%s: %w", e.GetFlag().Name, notBool(e.GetValue()))
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok && e.GetFlag().NoOptDefVal == "true" {
+		return usage(hint, "--%s: must be true or false, not %q", e.GetFlag().Name, e.GetValue())
 	}
-	return &failure{err: err, hint: hint, usage: true}
-}
-
-func notBool(text string) error { return fmt.Errorf("must be true or false, not %q", text) }
-
-// arguments refuses a command line that has not exactly these arguments. It does not repeat one that is too many: it may
-// be a secret that was meant for something else.
-func arguments(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		hint := "usage: " + cmd.UseLine()
-		if len(args) < len(names) {
-			return usage(hint, "%s is missing", names[len(args)])
-		}
-		switch {
-		case len(args) == len(names):
-			return nil
-		case len(names) == 0:
-			return usage(hint, "%s takes no arguments, and there are %d", cmd.CommandPath(), len(args))
-		}
-		return usage(hint, "%s takes %d argument, and there are %d", cmd.CommandPath(), len(names), len(args))
-	}
+	return usage(hint, "%w", err)
 }

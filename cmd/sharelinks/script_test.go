@@ -147,8 +147,10 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 	scriptOf(ts).close() // of a request that was cut off
 	scriptOf(ts).held = conn
 	ts.Check(conn.SetDeadline(time.Now().Add(patience)))
-	_, err = fmt.Fprintf(conn, "POST /v1/share-links HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
-		"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", u.Host, strings.TrimSpace(ts.ReadFile(args[0])), len(heldHead+heldTail))
+	key := strings.TrimSpace(ts.ReadFile(args[0]))
+	_, err = fmt.Fprintf(conn, "POST /v1/share-links HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		u.Host, key, len(heldHead+heldTail))
 	ts.Check(err)
 	const goOn = "HTTP/1.1 100 Continue\r\n\r\n"
 	answer := make([]byte, len(goOn))

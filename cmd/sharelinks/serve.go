@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -12,23 +13,20 @@ import (
 	"github.com/sharelinks-dev/sharelinks/server"
 )
 
-// personasFlag is the setting whose default depends on whether there is an account with Anam.
-const personasFlag = "personas"
-
 func (p *program) serve() *cobra.Command {
 	config := server.DefaultConfig()
-	logs := logOptions{format: logAuto, level: "info"}
-	settings := settingsOf(&config, &logs)
+	logs := logOptions{format: "auto", level: "info"}
+	settings := serveSettings(&config, &logs)
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the service",
-		Long: `Serve runs the service until it is told to stop (SIGINT, SIGTERM); requests in flight are finished.
-When it is ready it prints one line to standard output, "listening on http://HOST:PORT". Its log
-goes to standard error. An empty database gets the organization "default", the persona Cara and an
-API key, which is shown once, with a request to try it on.
+		Long: `Serve runs the service until a signal stops it (SIGINT, SIGTERM), and then finishes the requests in
+flight. When it is ready it prints one line to standard output, "listening on http://HOST:PORT". Its
+log goes to standard error. An empty database gets the organization "default", the persona Cara and
+an API key, which is shown once, with a first request.
 
-Each flag can be given as the variable named beside it; a flag comes before its variable. Two
-settings are variables only, because every user of the machine can read the flags of a process:
+Each flag can be given as the variable in brackets; a flag comes before its variable. Two settings
+are variables only, because every user of the machine can read the flags of a process:
   SHARELINKS_API_KEY       accepted as a key of the organization "default"
   SHARELINKS_ANAM_API_KEY  an API key of Anam: links lead to the personas of that account, and an
                            open is exchanged for a session of Anam's; without it the service signs
@@ -36,22 +34,20 @@ settings are variables only, because every user of the machine can read the flag
 		Example: `  sharelinks serve
   sharelinks serve --addr 127.0.0.1:0 --database sqlite:/var/lib/sharelinks/sharelinks.db
   sharelinks serve --database postgres://db/sharelinks --public-url https://links.example.com`,
-		Args:              arguments(),
-		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := p.settle(cmd, settings, &config); err != nil {
+			if err := p.configure(cmd, settings, &config); err != nil {
 				return err
 			}
 			config.Version = moduleVersion()
 			config.Logger = newLogger(p.stderr, logs)
 			if p.getenv(keyVariable) != "" || p.getenv(serverVariable) != "" {
-				config.Logger.Info(keyVariable + " and " + serverVariable + " are for clients and ignored here; SHARELINKS_ANAM_API_KEY and --anam-url set an upstream")
+				config.Logger.Info(keyVariable + " and " + serverVariable + " are for clients and ignored here; " +
+					"SHARELINKS_ANAM_API_KEY and --anam-url set an upstream")
 			}
 			return p.runServer(cmd.Context(), config)
 		},
 	}
-	cmd.Flags().SortFlags = false
-	addSettings(cmd, settings)
+	addSettings(cmd, cmd.Flags(), settings)
 	return cmd
 }
 
@@ -61,26 +57,24 @@ func (p *program) runServer(ctx context.Context, config server.Config) error {
 	if err != nil {
 		return err
 	}
-	key, first := s.FirstStart()
-	err = s.Run(ctx, func(url string) {
-		if first {
+	showFirstStart := sync.OnceFunc(func() {
+		if key, first := s.FirstStart(); first {
 			p.showFirstStart(key, s.PublicURL())
-			first = false
 		}
+	})
+	defer showFirstStart() // also if the server cannot listen: no other output has the key
+	err = s.Run(ctx, func(url string) {
+		showFirstStart()
 		fmt.Fprintf(p.stdout, "listening on %s\n", url)
 	})
-	if first {
-		// The key is in the database and nowhere else: a server that cannot listen must not lose it.
-		p.showFirstStart(key, s.PublicURL())
-	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &failure{err: err, hint: "another server may be running there; --addr 127.0.0.1:0 picks a free port"}
 	}
 	return err
 }
 
-// showFirstStart tells the person at the first start how to begin. It is not logged: a log is kept, and the key is a
-// secret. Without a key it speaks of the configured one by the name of its variable.
+// showFirstStart prints a first request with the key, or with the variable of the configured key if key is "". It does
+// not log them: a log is kept, and the key is a secret.
 func (p *program) showFirstStart(key, url string) {
 	has, authorization := ".\nIts API key is the one in SHARELINKS_API_KEY.", `"Authorization: Bearer $SHARELINKS_API_KEY"`
 	if key != "" {

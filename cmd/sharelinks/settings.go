@@ -16,114 +16,117 @@ import (
 	"github.com/sharelinks-dev/sharelinks/server"
 )
 
-// setting is one thing that a command can be told, by a flag or by a variable. A flag comes before its variable, and both
-// before what the field holds at first.
+// setting is a field that a command takes from a flag or from a variable. A flag comes before its variable, and both
+// before the value that the field has at first.
 type setting struct {
-	field   any    // pointer to what is set
-	name    string // of the flag
-	kind    string // what help calls the value
-	help    string
-	choices []string // the words that are accepted; nil: any
-	secret  bool     // a variable only: every user of the machine can read the flags of a process
+	field any      // pointer to the field
+	name  string   // of the flag
+	kind  string   // what help calls the value, or secret
+	help  string   // what it is
+	words []string // the values that are accepted; nil is any
+	given bool     // whether there was a flag or a variable
+	err   error    // what is wrong with its value
 }
 
-// settingsOf declares the settings of serve: each line is a field of the configuration, its flag, its variable and its help.
-func settingsOf(c *server.Config, logs *logOptions) []setting {
-	return []setting{
-		{field: &c.Addr, name: "addr", kind: "HOST:PORT", help: "where to listen; port 0 picks a free one"},
+// secret is the kind of a setting without a flag: every user of the machine can read the flags of a process.
+const secret = "secret"
+
+func newSetting(field any, name, kind, help string, words ...string) *setting {
+	return &setting{field: field, name: name, kind: kind, help: help, words: words}
+}
+
+func databaseSetting(c *server.Config) *setting {
+	return newSetting(&c.Database, "database", "URL", "sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+}
+
+// serveSettings declares the settings of serve: for each field its flag, its variable and its help.
+func serveSettings(c *server.Config, logs *logOptions) []*setting {
+	return []*setting{
+		newSetting(&c.Addr, "addr", "HOST:PORT", "where to listen; port 0 picks a free one"),
 		databaseSetting(c),
-		{field: &c.PublicURL, name: "public-url", kind: "URL", help: "where people reach the service (default: the address it listens on)"},
-		{field: &c.APIKey, name: "api-key", secret: true},
-		{field: &c.AnamAPIKey, name: "anam-api-key", secret: true},
-		{field: &c.AnamURL, name: "anam-url", kind: "URL", help: "where Anam is, for a service with an API key of Anam"},
-		{
-			field: &c.Personas, name: personasFlag, kind: "WORD", choices: []string{server.PersonasLocal, server.PersonasAny, server.PersonasAnam},
-			help: "local, any or anam: links to personas that were added, to every id, or to those of the account with Anam",
-		},
-		{
-			field: &logs.format, name: "log-format", kind: "WORD", choices: []string{logAuto, logText, logJSON},
-			help: "auto, text or json; auto is text on a terminal and JSON otherwise",
-		},
-		{field: &logs.level, name: "log-level", kind: "WORD", choices: []string{"debug", "info", "warn", "error"}, help: "debug, info, warn or error"},
-		{field: &c.Bootstrap, name: "bootstrap", kind: "bool", help: "prepare an empty database for use"},
-		{field: &c.RateLimit, name: "rate-limit", kind: "NUMBER", help: "requests a second for each organization; 0 is no limit"},
-		{field: &c.TrustedProxies, name: "trusted-proxies", kind: "NETWORKS", help: "proxies whose X-Forwarded-For is used, such as 10.0.0.0/8,192.0.2.7 (default: none)"},
-		{field: &c.OpenRate, name: "open-rate", kind: "NUMBER", help: "opens a second from one address; 0 is no limit"},
-		{field: &c.OpenBurst, name: "open-burst", kind: "COUNT", help: "opens from one address that may come at once"},
-		{field: &c.LinkOpenRate, name: "link-open-rate", kind: "NUMBER", help: "opens a second of one link; 0 is no limit"},
-		{field: &c.LinkOpenBurst, name: "link-open-burst", kind: "COUNT", help: "opens of one link that may come at once"},
-		{field: &c.UnknownTokenRate, name: "unknown-token-rate", kind: "NUMBER", help: "links a second that do not exist, from one address; 0 is no limit"},
-		{field: &c.UnknownTokenBurst, name: "unknown-token-burst", kind: "COUNT", help: "links that do not exist that may be tried at once"},
-		{field: &c.VisitsRetention, name: "visits-retention", kind: "DURATION", help: "how long visits are kept, such as 2160h for 90 days"},
-		{field: &c.PlayerScript, name: "player-script", kind: "URL", help: "the player that visitors load (default: @anam-ai/js-sdk 4.27.0 from cdn.jsdelivr.net)"},
-		{field: &c.PlayerIntegrity, name: "player-integrity", kind: "HASH", help: "the hash of its bytes, such as sha384-... (default: that of the default player)"},
-		{field: &c.ValidateResponses, name: "validate-responses", kind: "bool", help: "check the service's own responses against the contract too"},
-		{field: &c.ShutdownTimeout, name: "shutdown-timeout", kind: "DURATION", help: "how long requests in flight may take to finish on a stop"},
+		newSetting(&c.PublicURL, "public-url", "URL", "where people reach the service (default: where it listens)"),
+		newSetting(&c.APIKey, "api-key", secret, ""),
+		newSetting(&c.AnamAPIKey, "anam-api-key", secret, ""),
+		newSetting(&c.AnamURL, "anam-url", "URL", "where Anam is, for a service with an API key of Anam"),
+		newSetting(&c.Personas, "personas", "WORD",
+			"local, any or anam: links to added personas, to any id, or to the personas of the account with Anam",
+			server.PersonasLocal, server.PersonasAny, server.PersonasAnam),
+		newSetting(&logs.format, "log-format", "WORD",
+			"auto, text or json; auto is text on a terminal and JSON otherwise", "auto", "text", "json"),
+		newSetting(&logs.level, "log-level", "WORD", "debug, info, warn or error", "debug", "info", "warn", "error"),
+		newSetting(&c.Bootstrap, "bootstrap", "bool", "prepare an empty database for use"),
+		newSetting(&c.RateLimit, "rate-limit", "NUMBER", "requests a second for each organization; 0 is no limit"),
+		newSetting(&c.TrustedProxies, "trusted-proxies", "NETWORKS",
+			"proxies whose X-Forwarded-For is used, such as 10.0.0.0/8,192.0.2.7 (default: none)"),
+		newSetting(&c.OpenRate, "open-rate", "NUMBER", "opens a second from one address; 0 is no limit"),
+		newSetting(&c.OpenBurst, "open-burst", "COUNT", "opens from one address that may come at once"),
+		newSetting(&c.LinkOpenRate, "link-open-rate", "NUMBER", "opens a second of one link; 0 is no limit"),
+		newSetting(&c.LinkOpenBurst, "link-open-burst", "COUNT", "opens of one link that may come at once"),
+		newSetting(&c.UnknownTokenRate, "unknown-token-rate", "NUMBER",
+			"unknown tokens a second from one address; 0 is no limit"),
+		newSetting(&c.UnknownTokenBurst, "unknown-token-burst", "COUNT", "unknown tokens that may come at once"),
+		newSetting(&c.VisitsRetention, "visits-retention", "DURATION", "how long visits are kept; 2160h is 90 days"),
+		newSetting(&c.PlayerScript, "player-script", "URL",
+			"the player that visitors load (default: @anam-ai/js-sdk 4.27.0 from cdn.jsdelivr.net)"),
+		newSetting(&c.PlayerIntegrity, "player-integrity", "HASH",
+			"the hash of its bytes, such as sha384-... (default: that of the default player)"),
+		newSetting(&c.ValidateResponses, "validate-responses", "bool", "check responses against the contract too"),
+		newSetting(&c.ShutdownTimeout, "shutdown-timeout", "DURATION", "how long a stop waits for requests in flight"),
 	}
 }
 
 // variable returns the environment variable of the setting.
-func (s setting) variable() string {
+func (s *setting) variable() string {
 	return "SHARELINKS_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
 }
 
-// title returns what errors call the setting.
-func (s setting) title() string {
-	if s.secret {
-		return s.variable()
-	}
-	return "--" + s.name + " (" + s.variable() + ")"
-}
-
-// addSettings gives a command a flag for each setting.
-func addSettings(cmd *cobra.Command, settings []setting) {
+// addSettings adds a flag for each setting that is no secret to one of the flag sets of a command.
+func addSettings(cmd *cobra.Command, flags *pflag.FlagSet, settings []*setting) {
 	for _, s := range settings {
-		if s.secret {
+		if s.kind == secret {
 			continue
 		}
-		f := cmd.Flags().VarPF(&flagValue{setting: s}, s.name, "", s.help+" ["+s.variable()+"]")
+		f := flags.VarPF(s, s.name, "", s.help+" ["+s.variable()+"]")
 		if s.kind == "bool" {
 			f.NoOptDefVal = "true"
 		}
 		if strings.Contains(s.help, "(default:") { // in words
 			f.DefValue = ""
 		}
-		if s.choices != nil {
-			complete(cmd, s.name, cobra.FixedCompletions(s.choices, cobra.ShellCompDirectiveNoFileComp))
+		if s.words != nil {
+			completeWords(cmd, s.name, s.words...)
 		}
 	}
 }
 
-// flagValue is the value of a setting's flag. It keeps an error instead of failing, so that a command can name the errors of
-// all its settings at once.
-type flagValue struct {
-	setting
-	err error
+// completeWords completes the value of a flag with these words.
+func completeWords(cmd *cobra.Command, flag string, words ...string) {
+	complete := cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc(flag, complete))
 }
 
-var _ pflag.Value = (*flagValue)(nil)
+// Type returns what help calls the value.
+func (s *setting) Type() string { return s.kind }
 
-func (f *flagValue) Type() string          { return f.kind }
-func (f *flagValue) Set(text string) error { f.err = f.parse(text); return nil }
-
-func (f *flagValue) String() string {
-	if f.field == nil { // pflag asks a zero value
+// String returns the value of the field.
+func (s *setting) String() string {
+	if s.field == nil { // pflag asks a zero value
 		return ""
 	}
-	switch v := reflect.ValueOf(f.field).Elem().Interface().(type) {
-	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
-	default:
-		return fmt.Sprint(v)
-	}
+	return fmt.Sprint(reflect.ValueOf(s.field).Elem())
 }
 
-// parse reads a value into the field, or says what would be right. Whether a well-formed value is accepted is for
-// server.Config.Validate to say.
-func (s setting) parse(text string) (err error) {
-	if s.choices != nil && !slices.Contains(s.choices, text) {
-		last := len(s.choices) - 1
-		return fmt.Errorf("must be %s or %s, not %q", strings.Join(s.choices[:last], ", "), s.choices[last], text)
+// Set sets the field. It keeps an error instead of returning it, so that configure can return those of all settings.
+func (s *setting) Set(text string) error {
+	s.given, s.err = true, s.parse(text)
+	return nil
+}
+
+// parse reads a value into the field. Whether a well-formed value is accepted is up to server.Config.Validate.
+func (s *setting) parse(text string) (err error) {
+	if s.words != nil && !slices.Contains(s.words, text) {
+		last := len(s.words) - 1
+		return fmt.Errorf("must be %s or %s, not %q", strings.Join(s.words[:last], ", "), s.words[last], text)
 	}
 	want := ""
 	switch field := s.field.(type) {
@@ -151,57 +154,44 @@ func (s setting) parse(text string) (err error) {
 	return nil
 }
 
-// settle gives the settings that are not on the command line the value that they have in the environment, and returns what
-// is wrong with any of them, in their order. An empty variable counts as not set, as in a compose file with ${VARIABLE:-}.
-func (p *program) settle(cmd *cobra.Command, settings []setting, c *server.Config) error {
-	errs := make([]error, len(settings))
-	for i, s := range settings {
+// configure sets from the environment what no flag has set, and returns everything that is wrong with the settings, in
+// their order. An empty variable counts as not set, as in a compose file with ${VARIABLE:-}.
+func (p *program) configure(cmd *cobra.Command, settings []*setting, c *server.Config) error {
+	for _, s := range settings {
 		text := p.getenv(s.variable())
-		f := cmd.Flags().Lookup(s.name)
 		switch {
-		case f != nil && f.Changed:
-			errs[i] = f.Value.(*flagValue).err
+		case s.given:
 		case text != "":
-			errs[i] = s.parse(text)
+			_ = s.Set(text)
+		case s.field == &c.Personas && c.AnamAPIKey != "": // that key comes before it in the order
+			c.Personas = server.PersonasAnam
 		}
 	}
-	if c.AnamAPIKey != "" && !p.given(cmd, settings, personasFlag) {
-		c.Personas = server.PersonasAnam // an account has personas
-	}
+	invalid := map[any]string{} // by pointer to the field
 	if joined, ok := c.Validate().(interface{ Unwrap() []error }); ok {
 		for _, err := range joined.Unwrap() {
 			e, _ := errors.AsType[*server.FieldError](err)
-			field := reflect.ValueOf(c).Elem().FieldByName(e.Field).Addr().Interface()
-			i := slices.IndexFunc(settings, func(s setting) bool { return s.field == field })
-			if i >= 0 && errs[i] == nil {
-				errs[i] = errors.New(e.Detail)
-			}
+			invalid[reflect.ValueOf(c).Elem().FieldByName(e.Field).Addr().Interface()] = e.Detail
 		}
 	}
-	for i, s := range settings {
-		if errs[i] != nil {
-			errs[i] = fmt.Errorf("%s: %w", s.title(), errs[i])
+	var errs []error
+	for _, s := range settings {
+		name := s.variable()
+		if s.kind != secret {
+			name = "--" + s.name + " (" + name + ")"
+		}
+		if s.err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, s.err))
+		} else if detail := invalid[s.field]; detail != "" {
+			errs = append(errs, fmt.Errorf("%s: %s", name, detail))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return &failure{err: err, hint: cmd.CommandPath() + " --help says what each setting takes", usage: true}
+	if errs == nil {
+		return nil
 	}
-	return nil
+	hint := cmd.CommandPath() + " --help says what each setting takes"
+	return &failure{err: errors.Join(errs...), hint: hint, exit: exitUsage}
 }
-
-// given returns whether a setting is on the command line or in the environment.
-func (p *program) given(cmd *cobra.Command, settings []setting, name string) bool {
-	i := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
-	return i >= 0 && (cmd.Flags().Changed(name) || p.getenv(settings[i].variable()) != "")
-}
-
-func complete(cmd *cobra.Command, flag string, with cobra.CompletionFunc) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, with); err != nil {
-		panic(err) // the flag is not there: ours to mend
-	}
-}
-
-var errNetworks = errors.New("not networks")
 
 // parseNetworks reads networks and addresses, separated by commas.
 func parseNetworks(text string) ([]netip.Prefix, error) {
@@ -210,10 +200,10 @@ func parseNetworks(text string) ([]netip.Prefix, error) {
 		word = strings.TrimSpace(word)
 		network, err := netip.ParsePrefix(word)
 		if address, addressErr := netip.ParseAddr(word); addressErr == nil {
-			network, err = netip.PrefixFrom(address, address.BitLen()), nil
+			network, err = address.Prefix(address.BitLen())
 		}
-		if err != nil || network.Addr().Is4In6() || network.Addr().Zone() != "" {
-			return nil, errNetworks
+		if err != nil || network.Addr().Is4In6() {
+			return nil, errors.New("not a network")
 		}
 		networks = append(networks, network.Masked())
 	}
