@@ -109,37 +109,6 @@ func (e VisitOutcome) Valid() bool {
 	}
 }
 
-// CreateShareLinkRequest Persona to issue a share link for, plus optional limits.
-//
-// Example: {"expiresInHours":168,"personaId":"00000000-0000-0000-0000-000000000000","usageLimit":10}
-type CreateShareLinkRequest struct {
-	// PersonaID The persona that the link leads to.
-	PersonaID string `json:"personaId"`
-
-	// ExpiresInHours Hours from now until the link expires, fractions allowed. Null, never.
-	ExpiresInHours nullable.Nullable[float64] `json:"expiresInHours,omitempty"`
-
-	// UsageLimit How many times the link can be opened. Null, without limit.
-	UsageLimit nullable.Nullable[int] `json:"usageLimit,omitempty"`
-	Type       ShareLinkType          `json:"type,omitempty"`
-
-	// AllowedOrigins Origins permitted to embed the link, each `scheme://host[:port]` with http or https. Kept in canonical form:
-	// lower case, default port dropped, international names as punycode, each once.
-	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
-
-	// AllowAllOrigins Whether the link can be embedded on any origin.
-	AllowAllOrigins *bool `json:"allowAllOrigins,omitempty"`
-
-	// RemoveWatermark Whether the persona renders without the watermark. Only for an organization that may.
-	RemoveWatermark *bool `json:"removeWatermark,omitempty"`
-
-	// Enabled Whether the link accepts connections.
-	Enabled *bool `json:"enabled,omitempty"`
-
-	// IsPrimary Whether this becomes the persona's primary share link. The one that was is demoted.
-	IsPrimary *bool `json:"isPrimary,omitempty"`
-}
-
 // PageMeta Where a page stands in its list.
 //
 // Example: {"currentPage":2,"lastPage":3,"next":3,"perPage":20,"prev":1,"total":41}
@@ -185,10 +154,10 @@ type Problem struct {
 	// Instance The request id.
 	Instance string `json:"instance"`
 
-	// Errors Every fault that was found in the request.
+	// Errors Every violation in the request.
 	Errors []Violation `json:"errors,omitempty"`
 
-	// Error The text of the status, as `Bad Request`.
+	// Error The text of the status, such as `Bad Request`.
 	Error string `json:"error"`
 
 	// Message The same as detail.
@@ -202,7 +171,7 @@ type ShareLink struct {
 	// ID Unique identifier for the share link.
 	ID string `json:"id"`
 
-	// Token Opaque token appended to the public URL. Whoever has it can open the link.
+	// Token Opaque token appended to the public URL. It is the credential that opens the link.
 	Token string `json:"token"`
 
 	// Type Kind of share link. A direct URL, a player embed, or an orb embed.
@@ -260,8 +229,8 @@ type ShareLinkPage struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// ShareLinkStatus Whether a link can be opened, and if not, why. When several reasons hold the first of DISABLED, EXPIRED and EXHAUSTED
-// is told.
+// ShareLinkStatus Whether a link can be opened, and if not, why. When several reasons hold it is the first of DISABLED, EXPIRED and
+// EXHAUSTED.
 //
 // Example: ACTIVE
 type ShareLinkStatus string
@@ -271,7 +240,7 @@ type ShareLinkStatus string
 // Example: LINK
 type ShareLinkType string
 
-// SharePreview What a visitor may know of a link before opening it.
+// SharePreview What a visitor may know about a link before opening it.
 //
 // Example: {"expiresAt":"2026-04-27T10:00:00.000Z","personaName":"Cara","removeWatermark":false,"status":"ACTIVE","type":"LINK"}
 type SharePreview struct {
@@ -280,8 +249,8 @@ type SharePreview struct {
 	// Example: LINK
 	Type ShareLinkType `json:"type"`
 
-	// Status Whether a link can be opened, and if not, why. When several reasons hold the first of DISABLED, EXPIRED and EXHAUSTED
-	// is told.
+	// Status Whether a link can be opened, and if not, why. When several reasons hold it is the first of DISABLED, EXPIRED and
+	// EXHAUSTED.
 	//
 	//
 	// Example: ACTIVE
@@ -301,7 +270,7 @@ type SharePreview struct {
 //
 // Example: {"expiresAt":"2026-04-20T11:00:00.000Z","personaId":"00000000-0000-0000-0000-000000000000","personaName":"Cara","sessionToken":"eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl"}
 type ShareSession struct {
-	// SessionToken The credential: Anam's own where the server has an account there, else a JWT (EdDSA) that anybody can check
+	// SessionToken The credential: Anam's own where the server has an account there, else a JWT (EdDSA) that any backend can check
 	// with the key at `/.well-known/jwks.json`.
 	SessionToken string `json:"sessionToken"`
 
@@ -346,12 +315,12 @@ type UpdateShareLinkRequest struct {
 	IsPrimary *bool `json:"isPrimary,omitempty"`
 }
 
-// Violation One fault of a request, and where it is.
+// Violation One thing in a request that breaks the contract, and where it is.
 type Violation struct {
 	// In The part of the request.
 	In ViolationIn `json:"in"`
 
-	// Pointer JSON Pointer (RFC 6901) into the body, as `/usageLimit`. Empty for the whole body.
+	// Pointer JSON Pointer (RFC 6901) into the body, such as `/usageLimit`. Empty for the whole body.
 	Pointer *string `json:"pointer,omitempty"`
 
 	// Name Name of the parameter or header.
@@ -367,7 +336,7 @@ type Violation struct {
 // ViolationIn The part of the request.
 type ViolationIn string
 
-// Visit One try to open a share link.
+// Visit One recorded attempt to open a share link.
 //
 // Example: {"address":"192.0.2.0/24","at":"2026-04-20T10:00:00.000Z","client":"Firefox","id":"019daa55-2500-73e6-bede-75f926d0d51e","origin":"https://www.example.com","outcome":"OPENED"}
 type Visit struct {
@@ -377,26 +346,26 @@ type Visit struct {
 	// At When it was.
 	At Timestamp `json:"at"`
 
-	// Outcome What became of a try to open a link. OPENED and UPSTREAM_TIMEOUT spent a use, the others did not. UPSTREAM_TIMEOUT: no session
-	// came back, and nobody knows whether one was made. UPSTREAM_REFUSED: none was made, and the use was given back.
+	// Outcome The outcome of an attempt to open a link. OPENED and UPSTREAM_TIMEOUT spent a use, the others did not. UPSTREAM_TIMEOUT: no
+	// session came back, and it is not known whether one was made. UPSTREAM_REFUSED: none was made, and the use was given back.
 	//
 	//
 	// Example: OPENED
 	Outcome VisitOutcome `json:"outcome"`
 
-	// Origin The origin that the browser named, in canonical form; `null` as a text where the browser said so, and `invalid` for what is no origin.
-	// Null, the call named none.
+	// Origin The origin that the browser named, in canonical form; `null` as a text where the browser sent that, and `invalid` for anything else.
+	// Null, the call had none.
 	Origin *string `json:"origin"`
 
-	// Client The family of browsers, as `Firefox`, `bot` or `other`. Null, the call did not say.
+	// Client The family of browsers, such as `Firefox`, `bot` or `other`. Null, the call did not say.
 	Client *string `json:"client"`
 
 	// Address The network that the visitor was in, /24 of IPv4 and /48 of IPv6. More is not kept. Null, not known.
 	Address *string `json:"address"`
 }
 
-// VisitOutcome What became of a try to open a link. OPENED and UPSTREAM_TIMEOUT spent a use, the others did not. UPSTREAM_TIMEOUT: no session
-// came back, and nobody knows whether one was made. UPSTREAM_REFUSED: none was made, and the use was given back.
+// VisitOutcome The outcome of an attempt to open a link. OPENED and UPSTREAM_TIMEOUT spent a use, the others did not. UPSTREAM_TIMEOUT: no
+// session came back, and it is not known whether one was made. UPSTREAM_REFUSED: none was made, and the use was given back.
 //
 // Example: OPENED
 type VisitOutcome string
@@ -498,11 +467,47 @@ type ListShareLinksParams struct {
 	Search *Search `form:"search,omitempty" json:"search,omitempty"`
 }
 
+// CreateShareLinkJSONBody defines parameters for CreateShareLink.
+type CreateShareLinkJSONBody = CreateShareLinkRequest
+
 // CreateShareLinkParams defines parameters for CreateShareLink.
 type CreateShareLinkParams struct {
-	// IdempotencyKey Makes the create safe to repeat. The first create under a key is remembered for 24 hours: a repeat that asks for the
-	// same answers the first link again, byte for byte, and one that asks for something else is refused. One key, one organization.
+	// IdempotencyKey Makes the create safe to repeat. The first create under a key is kept for 24 hours: a repeat with the same body answers
+	// the first link again, byte for byte, and one with another body is refused. A key belongs to one organization.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CreateShareLinkRequest defines parameters for CreateShareLink.
+type CreateShareLinkRequest struct {
+	// PersonaID The persona that the link leads to.
+	PersonaID string `json:"personaId"`
+
+	// ExpiresInHours Hours from now until the link expires, fractions allowed. Null, never.
+	ExpiresInHours nullable.Nullable[float64] `json:"expiresInHours,omitempty"`
+
+	// UsageLimit How many times the link can be opened. Null, without limit.
+	UsageLimit nullable.Nullable[int] `json:"usageLimit,omitempty"`
+
+	// Type Kind of share link. A direct URL, a player embed, or an orb embed.
+	//
+	// Example: LINK
+	Type ShareLinkType `json:"type,omitempty"`
+
+	// AllowedOrigins Origins permitted to embed the link, each `scheme://host[:port]` with http or https. Kept in canonical form:
+	// lower case, default port dropped, international names as punycode, each once.
+	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
+
+	// AllowAllOrigins Whether the link can be embedded on any origin.
+	AllowAllOrigins *bool `json:"allowAllOrigins,omitempty"`
+
+	// RemoveWatermark Whether the persona renders without the watermark. Only for an organization that may.
+	RemoveWatermark *bool `json:"removeWatermark,omitempty"`
+
+	// Enabled Whether the link accepts connections.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// IsPrimary Whether this becomes the persona's primary share link. The one that was is demoted.
+	IsPrimary *bool `json:"isPrimary,omitempty"`
 }
 
 // ListShareLinkVisitsParams defines parameters for ListShareLinkVisits.
@@ -515,7 +520,7 @@ type ListShareLinkVisitsParams struct {
 }
 
 // CreateShareLinkJSONRequestBody defines body for CreateShareLink for application/json ContentType.
-type CreateShareLinkJSONRequestBody = CreateShareLinkRequest
+type CreateShareLinkJSONRequestBody = CreateShareLinkJSONBody
 
 // UpdateShareLinkJSONRequestBody defines body for UpdateShareLink for application/json ContentType.
 type UpdateShareLinkJSONRequestBody = UpdateShareLinkRequest

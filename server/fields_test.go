@@ -39,7 +39,7 @@ func TestEveryPropertyComesBack(t *testing.T) {
 			if _, err := ts.service.SetWatermarkRemoval(t.Context(), service.DefaultOrganization, true); err != nil {
 				t.Fatal(err)
 			}
-			schemas := loadDocument(t).Components.Schemas
+			schemas := schemasOf(loadDocument(t))
 			for property, schema := range sharedProperties(t, schemas, "CreateShareLinkRequest") {
 				for _, value := range samples(t, schema) {
 					link := ts.send("POST", "/v1/share-links", object("personaId", cara, property, value)).want(201).object()

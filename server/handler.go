@@ -33,20 +33,21 @@ const (
 )
 
 // newHandler returns the whole of the service: the operations of the contract, and the pages beside them.
-func (s *Server) newHandler() (http.Handler, error) {
+func (s *Server) newHandler() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.writeProblem
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.Use(s.observe)
 	perOperation := map[string][]echo.MiddlewareFunc{}
 	for _, op := range s.contract.Operations {
-		perOperation[op.ID] = append([]echo.MiddlewareFunc{noCache}, s.guards(op)...)
+		perOperation[op.ID] = append([]echo.MiddlewareFunc{enter}, s.guards(op)...)
 		s.operations[route{op.Method, echoPath(op.Path)}] = op
 	}
 	handlers := operations{service: s.service, pages: s.pages, publicURL: s.publicURL}
 	wire.RegisterHandlersWithOptions(e, wire.NewStrictHandler(handlers, nil), wire.RegisterHandlersOptions{OperationMiddlewares: perOperation})
 	s.answerPreflights(e)
-	return answerHead(e), s.servePages(e)
+	s.servePages(e)
+	return answerHead(e)
 }
 
 // guards returns what stands in front of an operation's handler: who may call it, how often, and the contract.
@@ -87,10 +88,10 @@ var (
 	idempotencyKeyWindow = []string{strconv.Itoa(int(service.IdempotencyWindow.Seconds()))}
 )
 
-// noCache keeps the answers of operations, which hold tokens, out of caches.
-func noCache(next echo.HandlerFunc) echo.HandlerFunc {
+// enter is the first step of every operation. Answers hold tokens, so no cache may keep them.
+func enter(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		// Echo lets a parameter at the end of a route match the rest of the path. No parameter of ours holds a slash.
+		// Echo lets a parameter at the end of a route match the rest of the path. No parameter here holds a slash.
 		for _, v := range c.ParamValues() {
 			if strings.Contains(v, "/") {
 				return echo.ErrNotFound

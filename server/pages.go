@@ -16,7 +16,7 @@ import (
 )
 
 // servePages registers what the server shows beside the contract's operations.
-func (s *Server) servePages(e *echo.Echo) error {
+func (s *Server) servePages(e *echo.Echo) {
 	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, s.publicURL().Path+"/docs") })
 	e.GET("/openapi.yaml", blob("application/yaml; charset=utf-8", sharelinks.Spec()))
 	e.GET("/openapi.json", blob("application/json", s.contract.JSON))
@@ -34,15 +34,10 @@ func (s *Server) servePages(e *echo.Echo) error {
 		if slices.ContainsFunc(kinds[:i], func(other kind) bool { return other.name == k.name }) {
 			continue // a name with two statuses has one page
 		}
-		page, err := s.pages.Problem(pages.Problem{
+		e.GET("/problems/"+k.name, echo.WrapHandler(s.pages.Problem(pages.Problem{
 			Code: k.name, Status: k.status, StatusText: http.StatusText(k.status), Title: k.title, Meaning: k.meaning, Remedy: k.remedy,
-		})
-		if err != nil {
-			return err
-		}
-		e.GET("/problems/"+k.name, echo.WrapHandler(page))
+		})))
 	}
-	return nil
 }
 
 // showLink shows the page of the link that the token leads to, or says why there is none.

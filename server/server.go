@@ -118,17 +118,13 @@ func newServer(ctx context.Context, config Config, db sharelink.Store, m *metric
 		options.Personas = upstream
 	}
 	s.service = service.New(options)
-	if s.pages, err = pages.New(pages.Config{
+	s.pages = pages.New(pages.Config{
 		PublicURL: s.publicURL, Player: config.PlayerScript, Integrity: config.playerIntegrity(), Engine: engine,
-	}); err != nil {
-		return nil, err
-	}
+	})
 	if err := s.bootstrap(ctx); err != nil {
 		return nil, err
 	}
-	if s.handler, err = s.newHandler(); err != nil {
-		return nil, err
-	}
+	s.handler = s.newHandler()
 	s.close = s.startSweeper(db)
 	return s, nil
 }

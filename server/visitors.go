@@ -97,6 +97,6 @@ func (s *Server) answerPreflights(e *echo.Echo) {
 				h.Set("Access-Control-Max-Age", "600") // of the permission only; the call itself is checked again
 			}
 			return c.NoContent(http.StatusNoContent)
-		}, noCache, s.admitVisitor)
+		}, enter, s.admitVisitor)
 	}
 }

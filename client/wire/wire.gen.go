@@ -101,7 +101,7 @@ type ClientInterface interface {
 	// CreateShareLinkWithBody Create share link
 	//
 	// Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-	// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+	// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -111,7 +111,7 @@ type ClientInterface interface {
 	// CreateShareLink Create share link
 	//
 	// Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-	// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+	// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -154,29 +154,29 @@ type ClientInterface interface {
 
 	// ListShareLinkVisits List visits
 	//
-	// One page of the tries to open a share link, newest first: those that were let in, and those that were not and why.
-	// Visits are forgotten after a while, by default 90 days.
+	// One page of the visits of a share link, newest first: every attempt to open it, and its outcome. Visits are deleted after
+	// a while, by default 90 days.
 	//
 	// Corresponds with GET /v1/share-links/{id}/visits (the `ListShareLinkVisits` operationId).
 	ListShareLinkVisits(ctx context.Context, id ShareLinkID, params *ListShareLinkVisitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PreviewShareLink Preview share link
 	//
-	// What a visitor may know of a link before opening it. Spends nothing, however often and by whatever it is asked for.
-	// A link that cannot be opened has a preview too: its status says why.
+	// What a visitor may know about a link before opening it. It spends nothing, however often it is called. A link that cannot
+	// be opened has a preview too: its status says why.
 	//
 	// Corresponds with GET /v1/share/{token} (the `PreviewShareLink` operationId).
 	PreviewShareLink(ctx context.Context, token ShareToken, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// OpenShareLink Open share link
 	//
-	// Opens the link: spends one use, and answers a session to talk to the persona with. The one operation that spends a
-	// use. Takes no body; an empty object will do.
+	// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
+	// takes no body; an empty object is accepted.
 	//
 	// Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
-	// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and passes.
+	// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
 	//
-	// When for sure no session was made the use is given back (502, 503). When nobody can know (504) it stays spent.
+	// When for sure no session was made the use is given back (502, 503). When it is not known (504) the use stays spent.
 	// Do not repeat a call whose answer was lost: it may have spent a use.
 	//
 	// Corresponds with POST /v1/share/{token}/sessions (the `OpenShareLink` operationId).
@@ -203,7 +203,7 @@ func (c *Client) ListShareLinks(ctx context.Context, params *ListShareLinksParam
 // CreateShareLinkWithBody Create share link
 //
 // Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 //
 // Takes any type of body and a specified content type.
 //
@@ -223,7 +223,7 @@ func (c *Client) CreateShareLinkWithBody(ctx context.Context, params *CreateShar
 // CreateShareLink Create share link
 //
 // Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -316,8 +316,8 @@ func (c *Client) UpdateShareLink(ctx context.Context, id ShareLinkID, body Updat
 
 // ListShareLinkVisits List visits
 //
-// One page of the tries to open a share link, newest first: those that were let in, and those that were not and why.
-// Visits are forgotten after a while, by default 90 days.
+// One page of the visits of a share link, newest first: every attempt to open it, and its outcome. Visits are deleted after
+// a while, by default 90 days.
 //
 // Corresponds with GET /v1/share-links/{id}/visits (the `ListShareLinkVisits` operationId).
 func (c *Client) ListShareLinkVisits(ctx context.Context, id ShareLinkID, params *ListShareLinkVisitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -334,8 +334,8 @@ func (c *Client) ListShareLinkVisits(ctx context.Context, id ShareLinkID, params
 
 // PreviewShareLink Preview share link
 //
-// What a visitor may know of a link before opening it. Spends nothing, however often and by whatever it is asked for.
-// A link that cannot be opened has a preview too: its status says why.
+// What a visitor may know about a link before opening it. It spends nothing, however often it is called. A link that cannot
+// be opened has a preview too: its status says why.
 //
 // Corresponds with GET /v1/share/{token} (the `PreviewShareLink` operationId).
 func (c *Client) PreviewShareLink(ctx context.Context, token ShareToken, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -352,13 +352,13 @@ func (c *Client) PreviewShareLink(ctx context.Context, token ShareToken, reqEdit
 
 // OpenShareLink Open share link
 //
-// Opens the link: spends one use, and answers a session to talk to the persona with. The one operation that spends a
-// use. Takes no body; an empty object will do.
+// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
+// takes no body; an empty object is accepted.
 //
 // Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
-// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and passes.
+// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
 //
-// When for sure no session was made the use is given back (502, 503). When nobody can know (504) it stays spent.
+// When for sure no session was made the use is given back (502, 503). When it is not known (504) the use stays spent.
 // Do not repeat a call whose answer was lost: it may have spent a use.
 //
 // Corresponds with POST /v1/share/{token}/sessions (the `OpenShareLink` operationId).
@@ -831,7 +831,7 @@ type ClientWithResponsesInterface interface {
 	// CreateShareLinkWithBodyWithResponse Create share link
 	//
 	// Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-	// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+	// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -841,7 +841,7 @@ type ClientWithResponsesInterface interface {
 	// CreateShareLinkWithResponse Create share link
 	//
 	// Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-	// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+	// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -888,8 +888,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListShareLinkVisitsWithResponse List visits
 	//
-	// One page of the tries to open a share link, newest first: those that were let in, and those that were not and why.
-	// Visits are forgotten after a while, by default 90 days.
+	// One page of the visits of a share link, newest first: every attempt to open it, and its outcome. Visits are deleted after
+	// a while, by default 90 days.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -898,8 +898,8 @@ type ClientWithResponsesInterface interface {
 
 	// PreviewShareLinkWithResponse Preview share link
 	//
-	// What a visitor may know of a link before opening it. Spends nothing, however often and by whatever it is asked for.
-	// A link that cannot be opened has a preview too: its status says why.
+	// What a visitor may know about a link before opening it. It spends nothing, however often it is called. A link that cannot
+	// be opened has a preview too: its status says why.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -908,13 +908,13 @@ type ClientWithResponsesInterface interface {
 
 	// OpenShareLinkWithResponse Open share link
 	//
-	// Opens the link: spends one use, and answers a session to talk to the persona with. The one operation that spends a
-	// use. Takes no body; an empty object will do.
+	// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
+	// takes no body; an empty object is accepted.
 	//
 	// Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
-	// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and passes.
+	// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
 	//
-	// When for sure no session was made the use is given back (502, 503). When nobody can know (504) it stays spent.
+	// When for sure no session was made the use is given back (502, 503). When it is not known (504) the use stays spent.
 	// Do not repeat a call whose answer was lost: it may have spent a use.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -2229,7 +2229,7 @@ func (c *ClientWithResponses) ListShareLinksWithResponse(ctx context.Context, pa
 // CreateShareLinkWithBodyWithResponse Create share link
 //
 // Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2245,7 +2245,7 @@ func (c *ClientWithResponses) CreateShareLinkWithBodyWithResponse(ctx context.Co
 // CreateShareLinkWithResponse Create share link
 //
 // Creates a share link to a persona. Without `expiresInHours` it works for a week, without `usageLimit` it can be
-// opened ten times; null lifts either limit. The answer is sent after the link is durable.
+// opened ten times; null lifts either limit. Without `type` it is a LINK. The answer is sent after the link is durable.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2322,8 +2322,8 @@ func (c *ClientWithResponses) UpdateShareLinkWithResponse(ctx context.Context, i
 
 // ListShareLinkVisitsWithResponse List visits
 //
-// One page of the tries to open a share link, newest first: those that were let in, and those that were not and why.
-// Visits are forgotten after a while, by default 90 days.
+// One page of the visits of a share link, newest first: every attempt to open it, and its outcome. Visits are deleted after
+// a while, by default 90 days.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2338,8 +2338,8 @@ func (c *ClientWithResponses) ListShareLinkVisitsWithResponse(ctx context.Contex
 
 // PreviewShareLinkWithResponse Preview share link
 //
-// What a visitor may know of a link before opening it. Spends nothing, however often and by whatever it is asked for.
-// A link that cannot be opened has a preview too: its status says why.
+// What a visitor may know about a link before opening it. It spends nothing, however often it is called. A link that cannot
+// be opened has a preview too: its status says why.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2354,13 +2354,13 @@ func (c *ClientWithResponses) PreviewShareLinkWithResponse(ctx context.Context, 
 
 // OpenShareLinkWithResponse Open share link
 //
-// Opens the link: spends one use, and answers a session to talk to the persona with. The one operation that spends a
-// use. Takes no body; an empty object will do.
+// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
+// takes no body; an empty object is accepted.
 //
 // Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
-// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and passes.
+// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
 //
-// When for sure no session was made the use is given back (502, 503). When nobody can know (504) it stays spent.
+// When for sure no session was made the use is given back (502, 503). When it is not known (504) the use stays spent.
 // Do not repeat a call whose answer was lost: it may have spent a use.
 //
 // Returns a wrapper object for the known response body format(s).

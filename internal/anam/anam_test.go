@@ -183,37 +183,38 @@ func TestRefusalsDoNotTripTheBreaker(t *testing.T) {
 	}
 }
 
+// While as many calls as may be in flight are, one more is not sent.
 func TestCallsInFlightAreBounded(t *testing.T) {
 	t.Parallel()
 	fake := anamtest.Start(t)
-	var running, most atomic.Int32
+	full, release := make(chan struct{}), make(chan struct{})
+	var arrived atomic.Int32
 	fake.Refuse = func(http.ResponseWriter, *http.Request) bool {
-		n := running.Add(1)
-		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		if arrived.Add(1) == maxInFlight {
+			close(full)
 		}
-		running.Add(-1)
+		<-release
 		return false
 	}
 	a := New(fake.URL, anamtest.Key, now)
 	var group sync.WaitGroup
-	for range 4 * maxInFlight {
+	for range maxInFlight {
 		group.Go(func() {
 			if _, err := a.Session(t.Context(), link, visit); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	group.Wait()
-	if most.Load() > maxInFlight {
-		t.Errorf("%d at once", most.Load())
-	}
-	for range maxInFlight {
-		a.slots <- struct{}{}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	<-full
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
 	if _, err := a.Session(ctx, link, visit); sharelink.CodeOf(err) != sharelink.PersonaUnavailable {
-		t.Errorf("without a turn: %v", err)
+		t.Errorf("one call more: %v", err)
+	}
+	close(release)
+	group.Wait()
+	if n := arrived.Load(); n != maxInFlight {
+		t.Errorf("%d calls arrived", n)
 	}
 }
 

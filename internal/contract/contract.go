@@ -20,9 +20,7 @@ import (
 // Contract is an OpenAPI document, ready to check requests and responses against. It is safe for concurrent use.
 type Contract struct {
 	JSON       []byte       // the document as JSON
-	Operations []*Operation // in no particular order, but literal paths before those with parameters
-
-	schemas openapi3.Schemas
+	Operations []*Operation // literal paths before those with parameters
 }
 
 // Options are what a document cannot say. The zero value is valid.
@@ -69,9 +67,6 @@ func Load(document []byte, o Options) (*Contract, error) {
 		return nil, fmt.Errorf("the contract is not valid: %w", err)
 	}
 	c := &Contract{}
-	if doc.Components != nil {
-		c.schemas = doc.Components.Schemas
-	}
 	if c.JSON, err = doc.MarshalJSON(); err != nil {
 		return nil, fmt.Errorf("write the contract as JSON: %w", err)
 	}
@@ -172,21 +167,6 @@ func (o *Operation) match(given []string) (map[string]string, bool) {
 		}
 	}
 	return params, true
-}
-
-// Enum returns the values of the component schema with this name, nil if it is not an enumeration of texts.
-func (c *Contract) Enum(schema string) []string {
-	ref := c.schemas[schema]
-	if ref == nil || ref.Value == nil {
-		return nil
-	}
-	var values []string
-	for _, v := range ref.Value.Enum {
-		if text, ok := v.(string); ok {
-			values = append(values, text)
-		}
-	}
-	return values
 }
 
 var errNotUUID = errors.New("not a UUID")

@@ -52,6 +52,13 @@ func New() *Checker {
 			for _, p := range slices.Concat(path.Parameters, op.Parameters) {
 				c.declared[op.OperationID+" ?"+p.Value.Name] = true
 			}
+			if op.RequestBody != nil {
+				for _, content := range op.RequestBody.Value.Content {
+					if content.Schema.Ref == "" {
+						declareEnums(c.declared, op.OperationID, content.Schema)
+					}
+				}
+			}
 		}
 	}
 	for name, schema := range doc.Components.Schemas {
@@ -72,7 +79,7 @@ func declareEnums(declared map[string]bool, name string, ref *openapi3.SchemaRef
 	}
 }
 
-// seeEnums keeps the values of enumerations in a value.
+// seeEnums keeps the values of enumerations in a value. The name is that of a schema which is written at its operation.
 func (c *Checker) seeEnums(name string, ref *openapi3.SchemaRef, value any) {
 	if ref.Ref != "" {
 		name = ref.Ref[strings.LastIndexByte(ref.Ref, '/')+1:]
@@ -105,7 +112,7 @@ func (c *Checker) see(route *routers.Route, r *http.Request, sent []byte, resp *
 	decode := func(body []byte, content openapi3.Content, media string) {
 		var value any
 		if m := content.Get(media); m != nil && json.Unmarshal(body, &value) == nil {
-			c.seeEnums("", m.Schema, value)
+			c.seeEnums(route.Operation.OperationID, m.Schema, value)
 		}
 	}
 	decode(got, route.Operation.Responses.Status(resp.StatusCode).Value.Content, resp.Header.Get("Content-Type"))

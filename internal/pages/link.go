@@ -101,7 +101,7 @@ func (p *Pages) NoLink(w http.ResponseWriter, r *http.Request, place Place, stat
 }
 
 func (p *Pages) view(r *http.Request, place Place) linkView {
-	return linkView{Place: place, Theme: themeOf(r), Nonce: rand.Text(), CSS: p.css, JS: p.js}
+	return linkView{Place: place, Theme: themeOf(r), Nonce: rand.Text(), CSS: template.CSS(linkCSS), JS: template.JS(linkJS)} //nolint:gosec // embedded in pages.go
 }
 
 func (p *Pages) write(w http.ResponseWriter, status int, v linkView, ancestors string) {

@@ -5,8 +5,8 @@ package pages
 import (
 	"bytes"
 	"crypto/sha256"
-	"embed"
-	"encoding/hex"
+	_ "embed"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -14,17 +14,23 @@ import (
 	"time"
 )
 
-//go:embed link embed.js problem.html
-var files embed.FS
+var (
+	//go:embed link/link.html
+	linkHTML string
+	//go:embed link/link.css
+	linkCSS string
+	//go:embed link/link.js
+	linkJS string
+	//go:embed embed.js
+	embedScript string
+	//go:embed problem.html
+	problemHTML string
+)
 
 // Pages serves pages. It is safe for concurrent use.
 type Pages struct {
-	config  Config
-	link    *template.Template
-	css     template.CSS
-	js      template.JS
-	script  string // embed.js
-	version string // its ETag
+	config        Config
+	link, problem *template.Template
 }
 
 // Config is what the pages need to know of the service.
@@ -38,37 +44,27 @@ type Config struct {
 }
 
 // New returns the pages of a service.
-func New(config Config) (*Pages, error) {
-	link, err := template.ParseFS(files, "link/link.html")
-	if err != nil {
-		return nil, err
-	}
-	css, cssErr := files.ReadFile("link/link.css")
-	js, jsErr := files.ReadFile("link/link.js")
-	script, scriptErr := files.ReadFile("embed.js")
-	for _, err := range []error{cssErr, jsErr, scriptErr} {
-		if err != nil {
-			return nil, err
-		}
-	}
-	sum := sha256.Sum256(script)
+func New(config Config) *Pages {
 	return &Pages{
-		config: config, link: link, css: template.CSS(css), js: template.JS(js), //nolint:gosec // embedded above
-		script: string(script), version: `"` + hex.EncodeToString(sum[:8]) + `"`,
-	}, nil
+		config:  config,
+		link:    template.Must(template.New("link").Parse(linkHTML)),
+		problem: template.Must(template.New("problem").Parse(problemHTML)),
+	}
 }
+
+var embedETag = fmt.Sprintf(`"%x"`, sha256.Sum256([]byte(embedScript)))
 
 // EmbedScript serves the script that defines <share-link>. Sites load it, so it may be cached for a while, but not for
 // long: a fault in it is on all of them.
-func (p *Pages) EmbedScript(w http.ResponseWriter, r *http.Request) {
+func (*Pages) EmbedScript(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/javascript; charset=utf-8")
 	h.Set("Cache-Control", "public, max-age=300")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("ETag", p.version)
-	http.ServeContent(w, r, "embed.js", time.Time{}, strings.NewReader(p.script))
+	h.Set("ETag", embedETag)
+	http.ServeContent(w, r, "embed.js", time.Time{}, strings.NewReader(embedScript))
 }
 
 // Problem is what a page says about one kind of problem.
@@ -82,19 +78,15 @@ type Problem struct {
 }
 
 // Problem returns the handler of the page that explains a kind of problem.
-func (*Pages) Problem(problem Problem) (http.HandlerFunc, error) {
-	page, err := template.ParseFS(files, "problem.html")
-	if err != nil {
-		return nil, err
-	}
+func (p *Pages) Problem(problem Problem) http.HandlerFunc {
 	var b bytes.Buffer
-	if err := page.Execute(&b, problem); err != nil {
-		return nil, err
+	if err := p.problem.Execute(&b, problem); err != nil {
+		panic(err) // the template and the problem are ours, and a buffer takes all
 	}
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		writeHTML(w, http.StatusOK, b.Bytes())
-	}, nil
+	}
 }
 
 func writeHTML(w http.ResponseWriter, status int, page []byte) {

@@ -38,11 +38,11 @@ func (s *Service) CreateLink(ctx context.Context, org sharelink.Organization, c 
 	if c.IdempotencyKey != "" {
 		idempotency = &sharelink.Idempotency{Key: c.IdempotencyKey, Request: c.Fingerprint, CreatedAt: now, ValidFrom: now.Add(-IdempotencyWindow)}
 		// Before the persona and the watermark: a repeat gets the first answer, whatever has changed since.
-		if link, err := s.store.Replay(ctx, org.ID, *idempotency); sharelink.CodeOf(err) != sharelink.NotFound {
+		if link, err := s.options.Store.Replay(ctx, org.ID, *idempotency); sharelink.CodeOf(err) != sharelink.NotFound {
 			return link, err
 		}
 	}
-	persona, err := s.personas.Persona(ctx, org.ID, c.PersonaID)
+	persona, err := s.options.Personas.Persona(ctx, org.ID, c.PersonaID)
 	if err != nil {
 		return sharelink.Link{}, err
 	}
@@ -50,15 +50,15 @@ func (s *Service) CreateLink(ctx context.Context, org sharelink.Organization, c 
 	if terms.RemoveWatermark && !org.WatermarkRemoval {
 		return sharelink.Link{}, errWatermark
 	}
-	id, err := s.newID(now)
+	id, err := s.options.NewID(now)
 	if err != nil {
 		return sharelink.Link{}, fmt.Errorf("make a link id: %w", err)
 	}
-	token, err := s.newToken()
+	token, err := s.options.NewToken()
 	if err != nil {
 		return sharelink.Link{}, fmt.Errorf("make a token: %w", err)
 	}
-	return s.store.CreateLink(ctx, sharelink.Link{
+	return s.options.Store.CreateLink(ctx, sharelink.Link{
 		ID: id, Token: token, CreatedAt: now,
 		PersonaID: c.PersonaID, PersonaName: persona.Name, OrganizationID: org.ID,
 		Terms: terms,
@@ -67,13 +67,13 @@ func (s *Service) CreateLink(ctx context.Context, org sharelink.Organization, c 
 
 // Link returns one of the organization's links. Errors: NotFound, Unavailable.
 func (s *Service) Link(ctx context.Context, org sharelink.Organization, id uuid.UUID) (sharelink.Link, error) {
-	return s.store.Link(ctx, org.ID, id)
+	return s.options.Store.Link(ctx, org.ID, id)
 }
 
 // Links returns one page of the organization's links. Error: Unavailable.
 func (s *Service) Links(ctx context.Context, org sharelink.Organization, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
 	f.Search = strings.TrimSpace(f.Search)
-	return s.store.Links(ctx, org.ID, f)
+	return s.options.Store.Links(ctx, org.ID, f)
 }
 
 // UpdateLink applies a change to one of the organization's links.
@@ -86,22 +86,22 @@ func (s *Service) UpdateLink(ctx context.Context, org sharelink.Organization, id
 	}
 	if change.RemoveWatermark != nil && *change.RemoveWatermark && !org.WatermarkRemoval {
 		// A link that does not exist is a NotFound, whatever the change.
-		if _, err := s.store.Link(ctx, org.ID, id); err != nil {
+		if _, err := s.options.Store.Link(ctx, org.ID, id); err != nil {
 			return sharelink.Link{}, err
 		}
 		return sharelink.Link{}, errWatermark
 	}
-	return s.store.UpdateLink(ctx, org.ID, id, change, s.instant())
+	return s.options.Store.UpdateLink(ctx, org.ID, id, change, s.instant())
 }
 
 // DeleteLink deletes one of the organization's links and returns what it was. Errors: NotFound, Unavailable.
 func (s *Service) DeleteLink(ctx context.Context, org sharelink.Organization, id uuid.UUID) (sharelink.Link, error) {
-	return s.store.DeleteLink(ctx, org.ID, id)
+	return s.options.Store.DeleteLink(ctx, org.ID, id)
 }
 
 // Visits returns one page of the visits of one of the organization's links. Errors: NotFound, Unavailable.
 func (s *Service) Visits(ctx context.Context, org sharelink.Organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
-	return s.store.Visits(ctx, org.ID, link, p)
+	return s.options.Store.Visits(ctx, org.ID, link, p)
 }
 
 var errWatermark = sharelink.FieldError(sharelink.Forbidden, "/removeWatermark", "the organization may not remove the watermark")

@@ -101,7 +101,7 @@ func TestCreateLinkRefuses(t *testing.T) {
 	if _, err := s.CreateLink(t.Context(), sharelink.Organization{WatermarkRemoval: true}, watermark); err != nil {
 		t.Error(err)
 	}
-	s.newToken = func() (string, error) { return "", errors.New("no randomness") }
+	s.options.NewToken = func() (string, error) { return "", errors.New("no randomness") }
 	if _, err := s.CreateLink(t.Context(), sharelink.Organization{}, Create{}); err == nil || sharelink.CodeOf(err) != "" {
 		t.Errorf("without randomness: %v", err)
 	}

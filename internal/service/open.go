@@ -21,7 +21,7 @@ func (s *Service) LinkByToken(ctx context.Context, token string) (sharelink.Link
 	if token == "" || len(token) > maxToken {
 		return sharelink.Link{}, "", errNoLink
 	}
-	link, err := s.store.LinkByToken(ctx, token)
+	link, err := s.options.Store.LinkByToken(ctx, token)
 	if sharelink.CodeOf(err) == sharelink.NotFound {
 		return sharelink.Link{}, "", errNoLink
 	}
@@ -37,7 +37,7 @@ func (s *Service) LinkByToken(ctx context.Context, token string) (sharelink.Link
 func (s *Service) Open(ctx context.Context, link sharelink.Link, visitor sharelink.Visitor) (sharelink.Link, sharelink.Session, error) {
 	session := sharelink.Session{}
 	now := s.instant()
-	id, err := s.newID(now)
+	id, err := s.options.NewID(now)
 	if err != nil {
 		return link, session, fmt.Errorf("make a visit id: %w", err)
 	}
@@ -49,7 +49,7 @@ func (s *Service) Open(ctx context.Context, link sharelink.Link, visitor shareli
 	if !link.AllowsOrigin(visitor.Origin, visitor.OwnOrigin) {
 		return link, session, s.refuse(ctx, visit, sharelink.OriginRefused, errOrigin)
 	}
-	link, status, err := s.store.Spend(ctx, link.Token, visit)
+	link, status, err := s.options.Store.Spend(ctx, link.Token, visit)
 	if sharelink.CodeOf(err) == sharelink.NotFound {
 		return link, session, errNoLink
 	}
@@ -57,7 +57,7 @@ func (s *Service) Open(ctx context.Context, link sharelink.Link, visitor shareli
 		return link, session, err
 	}
 	if status != sharelink.Active {
-		s.observe(sharelink.OutcomeOf(status))
+		s.options.Observe(sharelink.OutcomeOf(status))
 		return link, session, refusal(status)
 	}
 	session, err = s.session(ctx, link, visit)
@@ -68,11 +68,11 @@ func (s *Service) Open(ctx context.Context, link sharelink.Link, visitor shareli
 // is settled even when the caller is gone.
 func (s *Service) session(ctx context.Context, link sharelink.Link, visit sharelink.Visit) (sharelink.Session, error) {
 	ctx = context.WithoutCancel(ctx)
-	making, cancel := context.WithTimeout(ctx, s.sessionTimeout)
+	making, cancel := context.WithTimeout(ctx, s.options.SessionTimeout)
 	defer cancel()
-	session, err := s.sessions.Session(making, link, visit)
+	session, err := s.options.Sessions.Session(making, link, visit)
 	if err == nil {
-		s.observe(sharelink.Opened)
+		s.options.Observe(sharelink.Opened)
 		return session, nil
 	}
 	outcome := sharelink.UpstreamTimeout
@@ -83,10 +83,10 @@ func (s *Service) session(ctx context.Context, link sharelink.Link, visit sharel
 	default:
 		err = &sharelink.Error{Code: sharelink.PersonaTimeout, Detail: "the persona did not answer as it should; the use may have been spent", Err: err}
 	}
-	s.observe(outcome)
+	s.options.Observe(outcome)
 	settling, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	if _, settleErr := s.store.Settle(settling, visit, outcome); settleErr != nil {
+	if _, settleErr := s.options.Store.Settle(settling, visit, outcome); settleErr != nil {
 		// The visitor's answer is the same. The use is lost, and the log says so.
 		err = withCause(err, fmt.Errorf("settle the visit: %w", settleErr))
 	}
@@ -96,8 +96,8 @@ func (s *Service) session(ctx context.Context, link sharelink.Link, visit sharel
 // refuse records a visit that was refused and returns the refusal, also when the visit cannot be recorded.
 func (s *Service) refuse(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome, refusal *sharelink.Error) error {
 	visit.Outcome = outcome
-	s.observe(outcome)
-	if err := s.store.AddVisit(ctx, visit); err != nil {
+	s.options.Observe(outcome)
+	if err := s.options.Store.AddVisit(ctx, visit); err != nil {
 		return refusal.WithCause(fmt.Errorf("record the visit: %w", err))
 	}
 	return refusal

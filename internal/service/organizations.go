@@ -14,7 +14,7 @@ import (
 
 // Authenticate returns the organization that an API key belongs to. Errors: Unauthorized, Unavailable.
 func (s *Service) Authenticate(ctx context.Context, secret string) (sharelink.Organization, error) {
-	org, err := s.store.OrganizationOfKey(ctx, sharelink.HashSecret(secret))
+	org, err := s.options.Store.OrganizationOfKey(ctx, sharelink.HashSecret(secret))
 	if sharelink.CodeOf(err) == sharelink.NotFound {
 		return sharelink.Organization{}, &sharelink.Error{Code: sharelink.Unauthorized, Detail: "the API key is unknown or was revoked"}
 	}
@@ -28,33 +28,33 @@ func (s *Service) CreateOrganization(ctx context.Context, name string, watermark
 		return sharelink.Organization{}, err
 	}
 	now := s.instant()
-	id, err := s.newID(now)
+	id, err := s.options.NewID(now)
 	if err != nil {
 		return sharelink.Organization{}, fmt.Errorf("make an organization id: %w", err)
 	}
 	org := sharelink.Organization{ID: id, Name: name, WatermarkRemoval: watermarkRemoval, CreatedAt: now}
-	return org, s.store.CreateOrganization(ctx, org)
+	return org, s.options.Store.CreateOrganization(ctx, org)
 }
 
 // Organization returns the organization with this name. Errors: NotFound, Unavailable.
 func (s *Service) Organization(ctx context.Context, name string) (sharelink.Organization, error) {
-	return s.store.OrganizationNamed(ctx, name)
+	return s.options.Store.OrganizationNamed(ctx, name)
 }
 
 // Organizations returns all, by name. Error: Unavailable.
 func (s *Service) Organizations(ctx context.Context) ([]sharelink.Organization, error) {
-	return s.store.Organizations(ctx)
+	return s.options.Store.Organizations(ctx)
 }
 
 // SetWatermarkRemoval sets whether an organization's links may remove the watermark. Errors: NotFound, Unavailable.
 func (s *Service) SetWatermarkRemoval(ctx context.Context, organization string, allowed bool) (sharelink.Organization, error) {
-	return s.store.SetWatermarkRemoval(ctx, organization, allowed)
+	return s.options.Store.SetWatermarkRemoval(ctx, organization, allowed)
 }
 
 // AddPersona adds a persona to an organization; with a nil id it gets a new one. Errors: Invalid, NotFound, Conflict,
 // Unavailable.
 func (s *Service) AddPersona(ctx context.Context, organization string, id *uuid.UUID, name string) (sharelink.Persona, error) {
-	org, err := s.store.OrganizationNamed(ctx, organization)
+	org, err := s.options.Store.OrganizationNamed(ctx, organization)
 	if err != nil {
 		return sharelink.Persona{}, err
 	}
@@ -63,39 +63,39 @@ func (s *Service) AddPersona(ctx context.Context, organization string, id *uuid.
 	}
 	now := s.instant()
 	if id == nil {
-		made, err := s.newID(now)
+		made, err := s.options.NewID(now)
 		if err != nil {
 			return sharelink.Persona{}, fmt.Errorf("make a persona id: %w", err)
 		}
 		id = &made
 	}
 	p := sharelink.Persona{ID: *id, OrganizationID: org.ID, Name: name, CreatedAt: now}
-	return p, s.store.AddPersona(ctx, p)
+	return p, s.options.Store.AddPersona(ctx, p)
 }
 
 // Personas returns an organization's personas, by name. Errors: NotFound, Unavailable.
 func (s *Service) Personas(ctx context.Context, organization string) ([]sharelink.Persona, error) {
-	org, err := s.store.OrganizationNamed(ctx, organization)
+	org, err := s.options.Store.OrganizationNamed(ctx, organization)
 	if err != nil {
 		return nil, err
 	}
-	return s.store.PersonasOf(ctx, org.ID)
+	return s.options.Store.PersonasOf(ctx, org.ID)
 }
 
 // RemovePersona removes a persona: no new links lead to it. It returns how many links to it remain and go on working.
 // Errors: NotFound, Unavailable.
 func (s *Service) RemovePersona(ctx context.Context, organization string, id uuid.UUID) (links int, err error) {
-	org, err := s.store.OrganizationNamed(ctx, organization)
+	org, err := s.options.Store.OrganizationNamed(ctx, organization)
 	if err != nil {
 		return 0, err
 	}
-	return s.store.RemovePersona(ctx, org.ID, id)
+	return s.options.Store.RemovePersona(ctx, org.ID, id)
 }
 
 // CreateKey makes an API key for an organization and returns it: the only time that it can be seen.
 // Errors: Invalid, NotFound, Unavailable.
 func (s *Service) CreateKey(ctx context.Context, organization, label string) (secret string, key sharelink.Key, err error) {
-	org, err := s.store.OrganizationNamed(ctx, organization)
+	org, err := s.options.Store.OrganizationNamed(ctx, organization)
 	if err != nil {
 		return "", sharelink.Key{}, err
 	}
@@ -108,7 +108,7 @@ func (s *Service) CreateKey(ctx context.Context, organization, label string) (se
 	if err != nil {
 		return "", sharelink.Key{}, err
 	}
-	return secret, *made, s.store.AddKey(ctx, *made, sharelink.HashSecret(secret))
+	return secret, *made, s.options.Store.AddKey(ctx, *made, sharelink.HashSecret(secret))
 }
 
 func newKey(org sharelink.Organization, label string, now time.Time) (secret string, key *sharelink.Key, err error) {
@@ -120,16 +120,16 @@ func newKey(org sharelink.Organization, label string, now time.Time) (secret str
 
 // Keys returns an organization's keys, the revoked ones too, oldest first. Errors: NotFound, Unavailable.
 func (s *Service) Keys(ctx context.Context, organization string) ([]sharelink.Key, error) {
-	org, err := s.store.OrganizationNamed(ctx, organization)
+	org, err := s.options.Store.OrganizationNamed(ctx, organization)
 	if err != nil {
 		return nil, err
 	}
-	return s.store.KeysOf(ctx, org.ID)
+	return s.options.Store.KeysOf(ctx, org.ID)
 }
 
 // RevokeKey ends the key with this visible prefix; the whole key is accepted too. Errors: NotFound, Unavailable.
 func (s *Service) RevokeKey(ctx context.Context, prefix string) (sharelink.Key, error) {
-	return s.store.RevokeKey(ctx, sharelink.VisiblePrefix(prefix), s.instant())
+	return s.options.Store.RevokeKey(ctx, sharelink.VisiblePrefix(prefix), s.instant())
 }
 
 // LocalPersonas are the personas that were added to the store.

@@ -14,17 +14,7 @@ import (
 )
 
 // Service is the one way to the store. Its errors are *sharelink.Error, or failures inside.
-type Service struct {
-	store           sharelink.Store
-	now             func() time.Time
-	newID           func(at time.Time) (uuid.UUID, error)
-	newToken        func() (string, error)
-	personas        Personas
-	sessions        Sessions
-	sessionTimeout  time.Duration
-	visitsRetention time.Duration
-	observe         func(sharelink.Outcome)
-}
+type Service struct{ options Options }
 
 // Options are what a service is made from. Only the store is needed.
 type Options struct {
@@ -56,54 +46,43 @@ type Sessions interface {
 
 // New returns a service.
 func New(o Options) *Service {
-	s := &Service{
-		store:           o.Store,
-		now:             o.Now,
-		newID:           o.NewID,
-		newToken:        o.NewToken,
-		personas:        o.Personas,
-		sessions:        o.Sessions,
-		sessionTimeout:  o.SessionTimeout,
-		visitsRetention: o.VisitsRetention,
-		observe:         o.Observe,
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	if s.now == nil {
-		s.now = time.Now
+	if o.NewID == nil {
+		o.NewID = sharelink.NewID
 	}
-	if s.newID == nil {
-		s.newID = sharelink.NewID
+	if o.NewToken == nil {
+		o.NewToken = sharelink.NewToken
 	}
-	if s.newToken == nil {
-		s.newToken = sharelink.NewToken
+	if o.Personas == nil {
+		o.Personas = LocalPersonas{o.Store}
 	}
-	if s.personas == nil {
-		s.personas = LocalPersonas{o.Store}
+	if o.SessionTimeout == 0 {
+		o.SessionTimeout = 10 * time.Second
 	}
-	if s.sessionTimeout == 0 {
-		s.sessionTimeout = 10 * time.Second
+	if o.Observe == nil {
+		o.Observe = func(sharelink.Outcome) {}
 	}
-	if s.observe == nil {
-		s.observe = func(sharelink.Outcome) {}
-	}
-	return s
+	return &Service{options: o}
 }
 
 // instant reads the clock, in UTC and at the precision that is kept.
-func (s *Service) instant() time.Time { return s.now().UTC().Truncate(sharelink.Precision) }
+func (s *Service) instant() time.Time { return s.options.Now().UTC().Truncate(sharelink.Precision) }
 
 // Sweep removes what is kept for a limited time and is past it: idempotency keys and visits.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.instant()
-	_, err := s.store.ForgetKeys(ctx, now.Add(-IdempotencyWindow))
-	if s.visitsRetention > 0 {
-		_, visitsErr := s.store.ForgetVisits(ctx, now.Add(-s.visitsRetention))
+	_, err := s.options.Store.ForgetKeys(ctx, now.Add(-IdempotencyWindow))
+	if s.options.VisitsRetention > 0 {
+		_, visitsErr := s.options.Store.ForgetVisits(ctx, now.Add(-s.options.VisitsRetention))
 		err = errors.Join(err, visitsErr)
 	}
 	return err
 }
 
 // Ping returns an error when the store cannot answer.
-func (s *Service) Ping(ctx context.Context) error { return s.store.Ping(ctx) }
+func (s *Service) Ping(ctx context.Context) error { return s.options.Store.Ping(ctx) }
 
 // DefaultOrganization is the name of the organization that a first start creates.
 const DefaultOrganization = "default"
@@ -113,7 +92,7 @@ const DefaultOrganization = "default"
 // organization it changes nothing.
 func (s *Service) Bootstrap(ctx context.Context, withKey bool) (secret string, created bool, err error) {
 	now := s.instant()
-	id, err := s.newID(now)
+	id, err := s.options.NewID(now)
 	if err != nil {
 		return "", false, fmt.Errorf("make an organization id: %w", err)
 	}
@@ -125,7 +104,7 @@ func (s *Service) Bootstrap(ctx context.Context, withKey bool) (secret string, c
 		}
 	}
 	cara := sharelink.Persona{ID: uuid.Nil, OrganizationID: org.ID, Name: "Cara", CreatedAt: now}
-	created, err = s.store.Bootstrap(ctx, org, cara, key, sharelink.HashSecret(secret))
+	created, err = s.options.Store.Bootstrap(ctx, org, cara, key, sharelink.HashSecret(secret))
 	if err != nil || !created {
 		return "", false, err
 	}

@@ -2,6 +2,7 @@ package sharelink
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,26 +74,19 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
-// clientFamilies are the marks by which a user agent is known, in the order in which to look: a browser names those that
-// it descends from too.
-var clientFamilies = []struct{ mark, family string }{
-	{"bot", "bot"},
-	{"crawler", "bot"},
-	{"spider", "bot"},
-	{"facebookexternalhit", "bot"},
-	{"preview", "bot"},
-	{"edg/", "Edge"},
-	{"edga/", "Edge"},
-	{"edgios/", "Edge"},
-	{"opr/", "Opera"},
-	{"opera", "Opera"},
-	{"samsungbrowser/", "Samsung Internet"},
-	{"firefox/", "Firefox"},
-	{"fxios/", "Firefox"},
-	{"crios/", "Chrome"},
-	{"chrome/", "Chrome"},
-	{"chromium/", "Chrome"},
-	{"safari/", "Safari"},
+// clientFamilies are the marks in a user agent of each family of browsers, in the order in which to look: a browser names
+// those that it descends from too.
+var clientFamilies = []struct {
+	family string
+	marks  []string
+}{
+	{"bot", []string{"bot", "crawler", "spider", "facebookexternalhit", "preview"}},
+	{"Edge", []string{"edg/", "edga/", "edgios/"}},
+	{"Opera", []string{"opr/", "opera"}},
+	{"Samsung Internet", []string{"samsungbrowser/"}},
+	{"Firefox", []string{"firefox/", "fxios/"}},
+	{"Chrome", []string{"crios/", "chrome/", "chromium/"}},
+	{"Safari", []string{"safari/"}},
 }
 
 // ClientFamily returns the family of browsers that a User-Agent header speaks of, such as "Firefox": "bot" for those that say
@@ -103,7 +97,7 @@ func ClientFamily(userAgent string) string {
 	}
 	lower := strings.ToLower(userAgent[:min(len(userAgent), 512)])
 	for _, f := range clientFamilies {
-		if strings.Contains(lower, f.mark) {
+		if slices.ContainsFunc(f.marks, func(mark string) bool { return strings.Contains(lower, mark) }) {
 			return f.family
 		}
 	}

@@ -57,10 +57,11 @@ func TestPlans(t *testing.T) {
 			fill: []string{
 				"INSERT INTO organizations SELECT gen_random_uuid(), 'o' || n, FALSE, 0 FROM generate_series(1, 19) n",
 				"INSERT INTO organizations VALUES ('" + organization.String() + "', 'o', FALSE, 0)",
-				`INSERT INTO share_links (` + linkColumns + `, persona_name_folded)
-				SELECT gen_random_uuid(), 't' || o.name || '-' || n, 0, n,
-					CASE WHEN n % 10 = 0 THEN '` + persona.String() + `' ELSE gen_random_uuid() END, 'Cara', o.id,
-					'LINK', NULL, 10, '[]', FALSE, FALSE, TRUE, FALSE, 'cara'
+				`INSERT INTO share_links (id, token, organization_id, persona_id, persona_name, persona_name_folded, type, usage_limit, usage_count,
+					allowed_origins, allow_all_origins, remove_watermark, enabled, is_primary, created_at)
+				SELECT gen_random_uuid(), 't' || o.name || '-' || n, o.id,
+					CASE WHEN n % 10 = 0 THEN '` + persona.String() + `' ELSE gen_random_uuid() END, 'Cara', 'cara', 'LINK', 10, 0,
+					'[]', FALSE, FALSE, TRUE, FALSE, n
 				FROM organizations o, generate_series(1, 1000) n`,
 				"INSERT INTO api_keys SELECT 'p' || n, sha256(('s' || n)::bytea), '', '" + organization.String() + "', 0, NULL FROM generate_series(1, 5000) n",
 				"INSERT INTO idempotency_keys SELECT '" + organization.String() + "', 'k' || n, sha256('x'), '', n FROM generate_series(1, 5000) n",
