@@ -21,9 +21,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-var errNoBrowser = errors.New("NOT TESTED IN A BROWSER: no Chromium here; install it, on Debian with apt-get install chromium")
+var errNoBrowser = errors.New("NOT TESTED IN A BROWSER: Chromium is missing; on Debian: apt-get install chromium")
 
-// chromium is the one browser of all tests, started at the first call. It has a microphone, of a sort: it beeps.
+// chromium returns the one browser of all tests, started at the first call. Its microphone is a fake that beeps.
 var chromium = sync.OnceValues(func() (context.Context, error) {
 	path := ""
 	for _, name := range []string{"google-chrome", "chromium-browser", "chromium"} {
@@ -59,9 +59,9 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 // closeBrowser ends the browser, if it was started.
 var closeBrowser = func() {}
 
-// newPage returns an empty page in a browser context of its own: it shares no cookie, cache or permission with another.
-// Without a browser on this machine the test is skipped, or fails when the environment variable CI is set: there nothing
-// may be left out silently.
+// newPage opens an empty page in a new browser context: pages of different tests share no cookie, cache or permission.
+// Without a browser on this machine the test is skipped, or fails when the environment variable CI is set: CI must not
+// leave anything out silently.
 func newPage(t *testing.T) context.Context {
 	t.Helper()
 	parent, err := chromium()
@@ -79,7 +79,7 @@ func newPage(t *testing.T) context.Context {
 	return ctx
 }
 
-// visitorPage is a page of a visitor who lets every page use the microphone.
+// visitorPage opens an empty page for a visitor who lets every site use the microphone.
 func visitorPage(t *testing.T) context.Context {
 	t.Helper()
 	ctx := newPage(t)
@@ -88,7 +88,7 @@ func visitorPage(t *testing.T) context.Context {
 }
 
 // permit grants or denies the microphone.
-func permit(t *testing.T, ctx context.Context, setting browser.PermissionSetting) { //nolint:revive // the test comes first, as everywhere
+func permit(t *testing.T, ctx context.Context, setting browser.PermissionSetting) { //nolint:revive // t comes first
 	t.Helper()
 	if _, err := chromedp.CallBrowser(ctx, browser.SetPermission, browser.SetPermissionParams{
 		Permission: &browser.PermissionDescriptor{Name: "microphone"}, Setting: setting,
@@ -98,14 +98,14 @@ func permit(t *testing.T, ctx context.Context, setting browser.PermissionSetting
 	}
 }
 
-// watched is what a page loaded, and what the browser had to say against it.
+// watched collects the addresses that a page loads and the complaints of the browser about it.
 type watched struct {
 	mu               sync.Mutex
 	asked, complains []string
 }
 
-// watch begins to watch the pages of the browser's tab.
-func watch(t *testing.T, ctx context.Context) *watched { //nolint:revive // the test comes first, as everywhere
+// watch starts to collect.
+func watch(t *testing.T, ctx context.Context) *watched { //nolint:revive // t comes first
 	t.Helper()
 	w := &watched{}
 	if err := chromedp.Listen(ctx, func(event any) {
@@ -137,7 +137,7 @@ func watch(t *testing.T, ctx context.Context) *watched { //nolint:revive // the 
 	return w
 }
 
-// want fails the test unless all that was loaded came from these servers, and the browser is content.
+// want fails the test when something was loaded from another server, or the browser complained.
 func (w *watched) want(t *testing.T, servers ...string) {
 	t.Helper()
 	w.mu.Lock()

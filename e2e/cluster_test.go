@@ -12,17 +12,21 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 )
 
-// Two servers that start at once on one empty PostgreSQL database share it: both come up, and every rule holds across them.
+// Two servers that start at once on one empty PostgreSQL database share it: both get ready, and every rule holds across
+// them.
 func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	database := pgtest.NewDatabase(t)
-	servers := []*process{start(t, serveCommand(t, database, unlimited...)), start(t, serveCommand(t, database, unlimited...))}
+	servers := make([]*process, 2)
+	for i := range servers {
+		servers[i] = start(t, serveCommand(t, database, unlimited...))
+	}
 	for _, p := range servers {
 		p.await()
 	}
 
-	// each runs f n times, on the servers in turn, all at once.
+	// each calls f n times at once, with the servers in turn.
 	each := func(n int, f func(p *process, i int) error) {
 		t.Helper()
 		var group sync.WaitGroup
@@ -68,8 +72,8 @@ func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 		return err
 	})
 
-	// Of all who come at once, as many are let in as the link is for. Both servers sign with one key, made by whichever was
-	// first: its id is in the head of the token.
+	// As many opens succeed as the link allows. Both servers sign with one key, made by the one that was first: the head of
+	// a token has its id.
 	const visitors, limit = 100, 20
 	limited, err := servers[0].create(ctx, func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(limit) }, "")
 	if err != nil {
@@ -109,7 +113,7 @@ func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 		t.Errorf("%d primary links, %d tokens of %d links", primaries, len(tokens), len(links))
 	}
 	other := servers[1].all(ctx)
-	if len(other) != len(links) || other[limited.ID].UsageCount != limit {
-		t.Errorf("one server has %d links, the other %d and %d uses of one", len(links), len(other), other[limited.ID].UsageCount)
+	if uses := other[limited.ID].UsageCount; len(other) != len(links) || uses != limit {
+		t.Errorf("one server has %d links; the other has %d, and %d uses of the limited one", len(links), len(other), uses)
 	}
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/sharelinks-dev/sharelinks/api"
 )
 
-// unlimited are the flags of a server that takes as many opens from one address as come.
+// unlimited are the flags of a server without limits on the rate of opens.
 var unlimited = []string{"--open-rate", "0", "--link-open-rate", "0"}
 
-// A server that is killed in the middle of its writes loses nothing that it had acknowledged: 20 rounds on one database,
-// each ended by SIGKILL after a seeded number of acknowledged creates. A visitor may lose a use to it, and none is granted
-// beyond the limit: what was answered was spent.
+// A server that is killed in the middle of its writes loses nothing that it had acknowledged. There are 20 rounds on one
+// database; SIGKILL ends each after a seeded number of acknowledged creates. A kill may cost a visitor a use, but grants
+// none: every open that was answered was counted, and the limit holds.
 func TestKillLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
 	const rounds, writers, visitors, limit = 20, 12, 4, 200
@@ -30,8 +30,8 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 
 	var mu sync.Mutex
 	acknowledged := map[string]string{} // token by id
-	keyed := map[string]string{}        // the id of what was created, by idempotency key
-	limited := ""                       // the token of a link that visitors open
+	keyed := map[string]string{}        // id by idempotency key, of the last round
+	limited := ""                       // the token of the link that visitors open
 	opened := 0
 	for round := range rounds {
 		p := serve(t, "sqlite:"+path, unlimited...)
@@ -113,13 +113,14 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 			primary++
 		}
 		if l.Token == limited && (l.UsageCount < opened || l.UsageCount > limit) {
-			t.Errorf("%d opens were acknowledged of the %d that the link is for, %d are counted", opened, limit, l.UsageCount)
+			t.Errorf("%d opens were acknowledged and %d counted, the limit is %d", opened, l.UsageCount, limit)
 		}
 	}
 	if primary > 1 {
 		t.Errorf("%d primary links", primary)
 	}
-	t.Logf("%d creates and %d opens were acknowledged over %d kills, %d links in the end", len(acknowledged), opened, rounds, len(links))
+	t.Logf("%d kills: %d creates and %d opens were acknowledged, there are %d links",
+		rounds, len(acknowledged), opened, len(links))
 }
 
 func checkIntegrity(t *testing.T, path string) {

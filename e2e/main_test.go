@@ -4,7 +4,6 @@ package e2e
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,10 +17,9 @@ import (
 )
 
 var (
-	binary   string         // sharelinks as `make build` makes it, built once for all tests
-	home     string         // the home directory of all that the tests start; it is empty
-	scratch  string         // where these two are, and the profile of the browser
-	lifeline io.WriteCloser // the standard input of the janitor
+	scratch string // the directory of all that the tests share; removed when the test binary has ended
+	binary  string // sharelinks as `make build` makes it, built once
+	home    string // the home directory of every program that the tests start, empty at first
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -33,9 +31,9 @@ func run(m *testing.M) (code int) {
 		return 1
 	}
 	binary, home = filepath.Join(scratch, "sharelinks"), filepath.Join(scratch, "home")
-	wait, err := startJanitor()
+	cleanUp, err := startJanitor()
 	if err == nil {
-		defer wait()
+		defer cleanUp()
 		err = errors.Join(os.Mkdir(home, 0o700), build())
 	}
 	if err != nil {
@@ -46,29 +44,30 @@ func run(m *testing.M) (code int) {
 	return pgtest.Main(m)
 }
 
-// janitor is the shell script that kills those process groups that are left of the ones it was given, and removes the
-// directory $0. It begins when its standard input is closed. The other end of that pipe is in the test binary: the kernel
-// closes it however the binary ends. The number of a group that has ended may be another's now: a group is killed only if
-// it runs our binary. What was killed may still write, so rm has several tries.
-const janitor = `while read -r group; do groups="$groups $group"; done
-for group in $groups; do
-	case $(ps -o args= -p "$group") in *"$0"/sharelinks*) kill -KILL -- "-$group" ;; esac
+// janitor is a shell script that kills the servers of these tests that still run, and removes the directory $0. It begins
+// when its standard input is closed. The test binary holds the other end of that pipe: the kernel closes it however the
+// binary ends. A server is known by the path of our binary in the command line of the leader of its process group. What
+// was killed may still be writing, so rm is tried several times.
+const janitor = `cat
+ps -A -o pid= -o pgid= -o args= | while read -r pid group args; do
+	case $args in *"$0"/sharelinks*) [ "$pid" = "$group" ] && kill -KILL -- "-$group" ;; esac
 done
 for try in 1 2 3 4 5 6 7 8 9; do
 	rm -rf "$0" && exit
 	sleep 0.1
 done`
 
-func startJanitor() (wait func(), err error) {
+func startJanitor() (cleanUp func(), err error) {
 	cmd := command("/bin/sh", "-c", janitor, scratch)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C ends the tests, not what cleans up after them
-	if lifeline, err = cmd.StdinPipe(); err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C must not end it
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
 		return nil, err
 	}
-	return func() { _, _ = lifeline.Close(), cmd.Wait() }, cmd.Start()
+	return func() { _, _ = stdin.Close(), cmd.Wait() }, cmd.Start()
 }
 
-// command is a program in an environment of its own: of the caller's it has only where programs and temporary files are.
+// command is a command whose environment is not the caller's: only PATH and the directory for temporary files are.
 func command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Env = environment()
@@ -79,11 +78,12 @@ func environment() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "HOME=" + home}
 }
 
-// makeCommand is make, in the checkout, with the binary of these tests. Go works as it is set up for the caller.
+// makeCommand runs make in the checkout, on the binary of these tests. Go is set up as the caller has it.
 func makeCommand(target string) (*exec.Cmd, error) {
 	cmd := command("make", "--silent", "--directory", "..", target, "BINARY="+binary)
 	names := []string{
-		"GOCACHE", "GOFLAGS", "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH", "GOPRIVATE", "GOPROXY", "GOSUMDB", "GOTOOLCHAIN",
+		"GOCACHE", "GOFLAGS", "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH", "GOPRIVATE", "GOPROXY",
+		"GOSUMDB", "GOTOOLCHAIN",
 	}
 	out, err := exec.Command("go", append([]string{"env"}, names...)...).Output()
 	if err != nil {
@@ -92,7 +92,7 @@ func makeCommand(target string) (*exec.Cmd, error) {
 	for i, value := range strings.Split(strings.TrimSuffix(string(out), "\n"), "\n") {
 		cmd.Env = append(cmd.Env, names[i]+"="+value)
 	}
-	// To download a module it may need these.
+	// A module may have to be downloaded through a proxy.
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_DIR", "SSL_CERT_FILE"} {
 		if value, ok := os.LookupEnv(name); ok {
 			cmd.Env = append(cmd.Env, name+"="+value)
@@ -112,11 +112,12 @@ func build() error {
 	return nil
 }
 
-// What the caller has in the environment reaches nothing that these tests start.
-func TestEnvironmentIsOurs(t *testing.T) {
-	const nonsense = "nonsense of the caller"
+// The caller's environment does not reach what these tests start.
+func TestEnvironmentIsNotInherited(t *testing.T) {
+	const nonsense = "the caller's nonsense"
 	for _, name := range []string{
-		"ANAM_API_KEY", "ANAM_API_URL", "GIT_DIR", "PGHOST", "PGSERVICE", "SHARELINKS_ADDR", "SHARELINKS_DATABASE", "SHARELINKS_PUBLIC_URL",
+		"ANAM_API_KEY", "ANAM_API_URL", "GIT_DIR", "PGHOST", "PGSERVICE", "SHARELINKS_ADDR", "SHARELINKS_ANAM_API_KEY",
+		"SHARELINKS_ANAM_URL", "SHARELINKS_DATABASE", "SHARELINKS_LOG_LEVEL", "SHARELINKS_PUBLIC_URL",
 	} {
 		t.Setenv(name, nonsense)
 	}
@@ -124,7 +125,7 @@ func TestEnvironmentIsOurs(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 
-	// A server that took any of it would not start, or have no persona, or be elsewhere.
+	// With any of these variables the server would not start, know no persona, or put links elsewhere.
 	p := serve(t, "sqlite:links.db")
 	link, err := p.create(t.Context(), nil, "")
 	if err != nil {
@@ -138,9 +139,9 @@ func TestEnvironmentIsOurs(t *testing.T) {
 		t.Errorf("%v, %v", err, opened)
 	}
 
-	ctx := newPage(t)
-	browser := chromedp.FromContext(ctx).Browser.Process().Pid
-	if seen, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", browser)); err == nil && strings.Contains(string(seen), nonsense) {
-		t.Error("the browser knows the caller's environment")
+	browser := chromedp.FromContext(newPage(t)).Browser.Process().Pid
+	inherited, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", browser)) // on Linux
+	if err == nil && strings.Contains(string(inherited), nonsense) {
+		t.Error("the browser has the caller's environment")
 	}
 }

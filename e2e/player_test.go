@@ -164,7 +164,8 @@ func TestVisitorTalksToAnam(t *testing.T) {
 	}
 	do(t, g.ctx, press("start", nil), chromedp.WaitVisible(chromedp.CSS(`[data-seen] #persona`)))
 	in(t, g.ctx, "live", nil)
-	given, err := chromedp.Run(g.ctx, chromedp.Evaluate[string](`[given.token, given.options.api.baseUrl, given.id, given.tracks].join(' ')`))
+	given, err := chromedp.Run(g.ctx, chromedp.Evaluate[string](
+		`[given.token, given.options.api.baseUrl, given.id, given.tracks].join(' ')`))
 	if want := sessionToken + " " + e.url + " persona 1"; err != nil || given != want {
 		t.Errorf("the player was given %q, %v, want %q", given, err, want)
 	}
@@ -178,7 +179,8 @@ func TestVisitorTalksToAnam(t *testing.T) {
 	if n := uses(); n != 1 {
 		t.Errorf("one visit cost %d uses", n)
 	}
-	wanted := `POST /v1/auth/session-token {"clientLabel":"sharelinks","personaConfig":{"personaId":"` + anamtest.Persona + `"}}`
+	wanted := `POST /v1/auth/session-token ` +
+		`{"clientLabel":"sharelinks","personaConfig":{"personaId":"` + anamtest.Persona + `"}}`
 	if !slices.Contains(e.Requests(), wanted) {
 		t.Errorf("Anam was asked %q", e.Requests())
 	}
@@ -301,7 +303,8 @@ func TestThePublishedPlayer(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if page := strings.ReplaceAll(sent.String(), "&#43;", "+"); !strings.Contains(page, `data-integrity="`+integrity(player)+`"`) {
+	page := strings.ReplaceAll(sent.String(), "&#43;", "+")
+	if !strings.Contains(page, `data-integrity="`+integrity(player)+`"`) {
 		t.Errorf("the default player has another hash than %s", integrity(player))
 	}
 }

@@ -37,7 +37,7 @@ type process struct {
 	ended     chan struct{}
 }
 
-// serveCommand is the binary that serves on a free port.
+// serveCommand runs the server on a free port, in an empty directory.
 func serveCommand(t testing.TB, database string, flags ...string) *exec.Cmd {
 	t.Helper()
 	cmd := command(binary, append([]string{"serve", "--addr", "127.0.0.1:0", "--database", database}, flags...)...)
@@ -45,7 +45,7 @@ func serveCommand(t testing.TB, database string, flags ...string) *exec.Cmd {
 	return cmd
 }
 
-// serve starts the binary and waits for its ready line. It is killed at the end of the test at the latest.
+// serve starts the server and waits until it is ready. It is killed at the end of the test at the latest.
 func serve(t testing.TB, database string, flags ...string) *process {
 	t.Helper()
 	p := start(t, serveCommand(t, database, flags...))
@@ -53,7 +53,7 @@ func serve(t testing.TB, database string, flags ...string) *process {
 	return p
 }
 
-// start starts a command that serves.
+// start starts a command that becomes a server. It does not wait for it, see await.
 func start(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, line: make(chan string, 1), stderr: &lockedBuffer{}, ended: make(chan struct{})}
@@ -79,7 +79,7 @@ func start(t testing.TB, cmd *exec.Cmd) *process {
 	return p
 }
 
-// startGroup starts a command in a process group of its own, and returns what kills that.
+// startGroup starts a command in its own process group. kill ends the whole group.
 func startGroup(t testing.TB, cmd *exec.Cmd) (kill func()) {
 	t.Helper()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -87,7 +87,6 @@ func startGroup(t testing.TB, cmd *exec.Cmd) (kill func()) {
 		t.Fatal(err)
 	}
 	group := cmd.Process.Pid
-	fmt.Fprintln(lifeline, group)
 	return func() { _ = syscall.Kill(-group, syscall.SIGKILL) }
 }
 

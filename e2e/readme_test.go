@@ -18,8 +18,8 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 )
 
-// tested are the Go files that tests run: a Go sample of the README is part of one of them.
-var tested = []string{"../server/example_test.go", "../client/example_test.go", "../client/internal/consumer/main.go"}
+// testedGo lists the Go files from which the README takes its samples. Tests compile and run them.
+var testedGo = []string{"../server/example_test.go", "../client/example_test.go", "../client/internal/consumer/main.go"}
 
 // sample is a fenced block of a page of documentation.
 type sample struct{ language, text string }
@@ -39,8 +39,8 @@ func samples(t *testing.T, page string) []sample {
 	return list
 }
 
-// Every sample in the README does what it says: a reader types the shell samples, in their order, in one shell, in an empty
-// directory; answers have the shape that is shown; Go is code that a test runs.
+// Every sample in the README does what it says. The shell samples run in their order, in one shell and an empty directory,
+// as a reader would type them; answers have the shape that is shown; Go is code that a test runs.
 func TestREADME(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
@@ -54,14 +54,14 @@ func TestREADME(t *testing.T) {
 	for _, s := range samples(t, "README.md") {
 		switch s.language {
 		case "sh":
-			printed = r.types(s.text)
+			printed = r.run(s.text)
 			if strings.Contains(s.text, "Idempotency-Key") {
 				if lines := strings.Fields(printed); len(lines) != 2 || lines[0] != lines[1] {
 					t.Errorf("the repeat was not answered byte for byte:\n%s", printed)
 				}
 			}
 		case "json":
-			checkShape(t, r.here(s.text), printed)
+			checkShape(t, r.local(s.text), printed)
 		case "go":
 			checkIsTested(t, s.text)
 		default:
@@ -70,13 +70,13 @@ func TestREADME(t *testing.T) {
 	}
 }
 
-// reader is somebody with a shell. The servers that he starts have free ports, and he puts those where the README has its own.
+// reader types samples into a shell. The servers get free ports instead of those in the README.
 type reader struct {
-	t      *testing.T
-	stdin  io.Writer
-	stdout *bufio.Reader
-	stderr lockedBuffer
-	moved  []string // pairs of an address in the README and where that is
+	t         *testing.T
+	stdin     io.Writer
+	stdout    *bufio.Reader
+	stderr    lockedBuffer
+	addresses []string // pairs: an address in the README, and the one in its place
 }
 
 func newReader(t *testing.T) *reader {
@@ -102,11 +102,11 @@ func newReader(t *testing.T) *reader {
 	return r
 }
 
-// shell runs commands in the shell and returns what they print. In braces, they are read before they run: what they read
-// themselves is not the commands that follow.
+// shell runs commands in the shell and returns what they print. The braces make the shell read all of them before it runs
+// any, and /dev/null keeps them from reading the commands that follow.
 func (r *reader) shell(commands string) (printed string) {
 	r.t.Helper()
-	const end = "=== that was all\n"
+	const end = "=== end of the sample\n"
 	_, err := fmt.Fprintf(r.stdin, "{\n%s\n} </dev/null; printf '\n%s'\n", commands, end)
 	for err == nil {
 		var line string
@@ -119,7 +119,8 @@ func (r *reader) shell(commands string) (printed string) {
 	return ""
 }
 
-func (r *reader) here(text string) string { return strings.NewReplacer(r.moved...).Replace(text) }
+// local puts the addresses of the servers where the README has its own.
+func (r *reader) local(text string) string { return strings.NewReplacer(r.addresses...).Replace(text) }
 
 var (
 	serves  = regexp.MustCompile(`^(\w+=\S* )*sharelinks serve\b`)
@@ -127,13 +128,13 @@ var (
 	ours    = regexp.MustCompile(`^github\.com/sharelinks-dev/sharelinks/([a-z/]+)@latest$`)
 )
 
-// types runs a sample, and returns what it prints. What serves goes on while the reader does, in another window.
-func (r *reader) types(sample string) (printed string) {
+// run runs a sample and returns what it prints. A server that it starts runs in the background until the test ends.
+func (r *reader) run(sample string) (printed string) {
 	r.t.Helper()
 	var commands strings.Builder
-	run := func() {
+	flush := func() {
 		if commands.Len() > 0 {
-			printed += r.shell(r.here(commands.String()))
+			printed += r.shell(r.local(commands.String()))
 			commands.Reset()
 		}
 	}
@@ -141,44 +142,45 @@ func (r *reader) types(sample string) (printed string) {
 		words := append(strings.Fields(line), "", "", "")
 		switch {
 		case words[0] == "make":
-			run()
+			flush()
 			checkMakefile(r.t, "\n"+words[1]+":")
 			if words[1] == "run" {
-				r.serves("bin/sharelinks serve")
+				r.serve("bin/sharelinks serve")
 			}
 		case words[0] == "go" && words[1] == "generate":
-			checkMakefile(r.t, strings.TrimSpace(line)) // and runs it before it compares
+			checkMakefile(r.t, "\t"+strings.TrimSpace(line)+"\n") // make check runs it, and compares
 		case words[0] == "go" && words[1] == "install":
 			m := ours.FindStringSubmatch(words[2])
 			if m == nil {
-				r.t.Errorf("nothing of ours can be installed so: %s", line)
+				r.t.Errorf("this does not install a command of this module: %s", line)
 			} else if _, err := os.Stat(filepath.Join("..", m[1], "main.go")); err != nil {
 				r.t.Error(err)
 			}
 			commands.WriteString("export PATH=\"$PWD/bin:$PATH\"\n")
 		case serves.MatchString(line):
-			run()
-			r.serves(strings.TrimSpace(line))
+			flush()
+			r.serve(line)
 		default:
 			commands.WriteString(line)
 		}
 	}
-	run()
+	flush()
 	return printed
 }
 
-// serves starts a server in the shell.
-func (r *reader) serves(line string) {
+// serve starts a server in the shell and waits until it is ready.
+func (r *reader) serve(line string) {
 	r.t.Helper()
+	line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
 	at := "127.0.0.1:8080"
 	if m := address.FindStringSubmatch(line); m != nil {
 		at = m[1]
 	}
-	line += " --addr 127.0.0.1:0" // the last one counts
+	line = r.local(line) + " --addr 127.0.0.1:0" // the last --addr counts
 	if strings.Contains(line, "postgres:") {
 		database := ""
 		r.t.Run("PostgreSQL", func(t *testing.T) {
-			pgtest.NewDatabase(t) // without PostgreSQL it is this test that is skipped
+			pgtest.NewDatabase(t) // without PostgreSQL it skips this subtest alone
 			database = pgtest.NewDatabase(r.t)
 		})
 		if database == "" {
@@ -186,15 +188,15 @@ func (r *reader) serves(line string) {
 		}
 		line += " --database '" + database + "'"
 	}
-	said := r.shell("rm -f ready; mkfifo ready; " + line + " >ready & read -r line <ready; echo \"$line\"")
-	now, ok := strings.CutPrefix(strings.TrimSpace(said), "listening on http://")
+	ready := r.shell("rm -f ready; mkfifo ready; " + line + " >ready & read -r line <ready; echo \"$line\"")
+	free, ok := strings.CutPrefix(strings.TrimSpace(ready), "listening on http://")
 	if !ok {
-		r.t.Fatalf("no ready line but %q:\n%s", said, &r.stderr)
+		r.t.Fatalf("no ready line but %q:\n%s", ready, &r.stderr)
 	}
-	r.moved = append(r.moved, at, now)
+	r.addresses = append(r.addresses, at, free)
 }
 
-// checkMakefile demands that a text is in the Makefile.
+// checkMakefile fails the test unless the Makefile contains this text.
 func checkMakefile(t *testing.T, text string) {
 	t.Helper()
 	makefile, err := os.ReadFile("../Makefile")
@@ -206,7 +208,7 @@ func checkMakefile(t *testing.T, text string) {
 	}
 }
 
-// checkIsTested demands that a Go sample is, line by line, part of a test that runs it.
+// checkIsTested fails the test unless a Go sample is, line by line, part of a file that tests run.
 func checkIsTested(t *testing.T, text string) {
 	t.Helper()
 	normal := func(s string) string {
@@ -216,7 +218,7 @@ func checkIsTested(t *testing.T, text string) {
 		}
 		return strings.TrimSpace(strings.Join(lines, "\n"))
 	}
-	for _, file := range tested {
+	for _, file := range testedGo {
 		code, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -228,7 +230,8 @@ func checkIsTested(t *testing.T, text string) {
 	t.Errorf("no test runs this sample:\n%s", text)
 }
 
-// checkShape compares an answer with the one shown: the same members, and the same values but for those that differ each time.
+// checkShape compares an answer with the one shown: it has the same members, and the same values except for those that
+// differ each time.
 func checkShape(t *testing.T, want, got string) {
 	t.Helper()
 	var w, g any
@@ -270,20 +273,21 @@ func everyTime(v any) any {
 	return v
 }
 
-// `make run` in a checkout builds, serves, and says how to begin, whatever was or was not there before.
+// `make run` in a checkout builds, serves, and says how to begin.
 func TestMakeRun(t *testing.T) {
 	t.Parallel()
 	cmd, err := makeCommand("run")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = append(cmd.Env, "SHARELINKS_ADDR=127.0.0.1:0", "SHARELINKS_DATABASE=sqlite:"+filepath.Join(t.TempDir(), "run.db"))
+	database := "sqlite:" + filepath.Join(t.TempDir(), "run.db")
+	cmd.Env = append(cmd.Env, "SHARELINKS_ADDR=127.0.0.1:0", "SHARELINKS_DATABASE="+database)
 	p := start(t, cmd)
 	p.await()
 	if _, err := p.create(t.Context(), nil, ""); err != nil {
 		t.Error(err)
 	}
-	p.kill() // then all that it said is here
+	p.kill() // after that stderr is complete
 	if !strings.Contains(p.stderr.String(), "curl --request POST") {
 		t.Errorf("no curl to paste:\n%s", p.stderr)
 	}

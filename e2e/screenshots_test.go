@@ -20,7 +20,7 @@ import (
 
 var screenshots = flag.String("screenshots", "", "directory to write a picture of each state of the visitor page to")
 
-// gallery takes pictures of what visitors see. The orb stands still in them, so that they change only when the page does.
+// gallery takes pictures of what visitors see. The orb does not move in them: a picture changes only when the page does.
 type gallery struct {
 	t   *testing.T
 	ctx context.Context
@@ -61,9 +61,10 @@ func (g gallery) shoot(name string, scale ...float64) {
 func (g gallery) view(width, height int64, scheme string) {
 	g.t.Helper()
 	do(g.t, g.ctx, chromedp.EmulateViewport(width, height))
-	if _, err := chromedp.Call(g.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-	}}); err != nil {
+	}}
+	if _, err := chromedp.Call(g.ctx, emulation.SetEmulatedMedia, media); err != nil {
 		g.t.Fatal(err)
 	}
 }
@@ -71,13 +72,14 @@ func (g gallery) view(width, height int64, scheme string) {
 // fits fails the test when the page is wider than the window.
 func (g gallery) fits() {
 	g.t.Helper()
-	if over, err := chromedp.Run(g.ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`)); err != nil || over {
+	wide := chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`)
+	if over, err := chromedp.Run(g.ctx, wide); err != nil || over {
 		g.t.Errorf("the page is wider than its window, %v", err)
 	}
 }
 
-// Every state that a visitor can meet without a persona's service is met, in a window of the usual size. `make screenshots`
-// keeps the pictures.
+// Every state that a visitor can meet without Anam is met, in a window of the usual size. `make screenshots` keeps the
+// pictures.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:screenshots.db", "--open-rate", "0.01", "--open-burst", "3")

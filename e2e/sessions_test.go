@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What docs/sessions.md shows checks a session, in another language, with nothing of ours.
+// The program in docs/sessions.md, in another language and without code of ours, checks a session.
 func TestSessionsAreCheckedAsDocumented(t *testing.T) {
 	t.Parallel()
 	node, err := exec.LookPath("node")
@@ -42,7 +42,8 @@ func TestSessionsAreCheckedAsDocumented(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var claims map[string]any
-	if err := json.Unmarshal(out, &claims); err != nil || claims["shareLinkId"] != link.ID || claims["sub"] != opened.JSON201.PersonaID {
+	err = json.Unmarshal(out, &claims)
+	if err != nil || claims["shareLinkId"] != link.ID || claims["sub"] != opened.JSON201.PersonaID {
 		t.Errorf("%v, %s", err, out)
 	}
 	parts := strings.Split(token, ".")

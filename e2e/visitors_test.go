@@ -48,7 +48,8 @@ func newSite(t *testing.T) site {
 				w.Header().Set(name, value)
 			}
 		}
-		fmt.Fprint(w, `<!doctype html><html lang="en"><title>A site</title><link rel="icon" href="data:,"><body>`, r.FormValue("html"))
+		const head = `<!doctype html><html lang="en"><title>A site</title><link rel="icon" href="data:,"><body>`
+		fmt.Fprint(w, head, r.FormValue("html"))
 	}))
 	t.Cleanup(s.Close)
 	return site{s.URL}
@@ -64,7 +65,7 @@ func (s site) page(html string, policies ...string) string {
 }
 
 // in waits until the section of this state is seen, in the frame if it is not nil, and returns its text.
-func in(t *testing.T, ctx context.Context, state string, frame *chromedp.Node) string { //nolint:revive // the test comes first
+func in(t *testing.T, ctx context.Context, state string, frame *chromedp.Node) string { //nolint:revive // t comes first
 	t.Helper()
 	options := []chromedp.QueryOption{chromedp.NodeVisible}
 	if frame != nil {
@@ -80,7 +81,7 @@ func in(t *testing.T, ctx context.Context, state string, frame *chromedp.Node) s
 	return text
 }
 
-func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) { //nolint:revive // the test comes first
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) { //nolint:revive // t comes first
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		t.Fatal(err)
@@ -115,7 +116,8 @@ func TestVisitorOpensALink(t *testing.T) {
 	if n := uses(); n != 1 {
 		t.Errorf("one visit cost %d uses", n)
 	}
-	focused, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.activeElement.textContent + '|' + document.getElementById('status').textContent`))
+	focused, err := chromedp.Run(ctx, chromedp.Evaluate[string](
+		`document.activeElement.textContent + '|' + document.getElementById('status').textContent`))
 	if err != nil || !strings.HasPrefix(focused, "Connected in local mode|The link works") {
 		t.Errorf("who cannot see is told %q, %v", focused, err)
 	}
@@ -148,7 +150,7 @@ func TestBlockedMicrophoneSpendsNothing(t *testing.T) {
 }
 
 // frameOf returns the first iframe of the page.
-func frameOf(t *testing.T, ctx context.Context) *chromedp.Node { //nolint:revive // the test comes first
+func frameOf(t *testing.T, ctx context.Context) *chromedp.Node { //nolint:revive // t comes first
 	t.Helper()
 	nodes, err := chromedp.Run(ctx, chromedp.Nodes(chromedp.CSS(`iframe`)))
 	if err != nil {
@@ -158,7 +160,8 @@ func frameOf(t *testing.T, ctx context.Context) *chromedp.Node { //nolint:revive
 }
 
 func iframe(address, attributes string) string {
-	return `<iframe src="` + address + `" title="Cara" style="position: fixed; inset: 0; width: 100%; height: 100%; border: 0" ` + attributes + `></iframe>`
+	const style = `position: fixed; inset: 0; width: 100%; height: 100%; border: 0`
+	return `<iframe src="` + address + `" title="Cara" style="` + style + `" ` + attributes + `></iframe>`
 }
 
 func TestPlayerOnASiteThatMay(t *testing.T) {
@@ -214,8 +217,9 @@ func TestPlayerOnASiteThatMayNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if frames := tree.FrameTree.ChildFrames; len(frames) != 1 || !strings.HasPrefix(frames[0].Frame.URL, "chrome-error://") {
-		t.Errorf("the browser shows the frame: %+v", frames[0].Frame)
+	frames := tree.FrameTree.ChildFrames
+	if len(frames) != 1 || !strings.HasPrefix(frames[0].Frame.URL, "chrome-error://") {
+		t.Errorf("the browser shows the frame: %+v", frames)
 	}
 	if n := uses(); n != 0 {
 		t.Errorf("that cost %d uses", n)
@@ -229,7 +233,8 @@ func TestOrb(t *testing.T) {
 	address, uses := p.link(embed(api.ShareLinkTypeOrbEmbed, s.url))
 	token := address[strings.LastIndexByte(address, '/')+1:]
 	// The site has a strict policy of its own, and names itself to nobody.
-	html := fmt.Sprintf(`<script src="%s/embed.js" async></script><share-link token="%s" theme="dark" label="Talk to Cara"></share-link>`, p.url, token)
+	html := fmt.Sprintf(`<script src="%s/embed.js" async></script>`+
+		`<share-link token="%s" theme="dark" label="Talk to Cara"></share-link>`, p.url, token)
 	home := s.page(html, "Referrer-Policy", "no-referrer",
 		"Content-Security-Policy", "default-src 'none'; img-src data:; script-src "+p.url+"; frame-src "+p.url)
 	ctx := visitorPage(t)
@@ -253,7 +258,8 @@ func TestOrb(t *testing.T) {
 	}
 	do(t, ctx, chromedp.Focus(shadow(".close"), chromedp.NodeVisible), chromedp.KeyEvent("\u001b"))
 	closed, err := chromedp.Run(ctx, chromedp.Evaluate[string](
-		`const e = document.querySelector('share-link'); [!e.shadowRoot.querySelector('iframe'), e.shadowRoot.activeElement?.className, e.shadowRoot.activeElement?.ariaLabel].join()`))
+		`const shadow = document.querySelector('share-link').shadowRoot, focused = shadow.activeElement;
+		[!shadow.querySelector('iframe'), focused?.className, focused?.ariaLabel].join()`))
 	if err != nil || closed != "true,orb,Talk to Cara" {
 		t.Errorf("after Escape: %s, %v", closed, err)
 	}

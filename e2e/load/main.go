@@ -1,5 +1,5 @@
-// Command load measures creates through the whole server over loopback: wrk with 64 connections against the built binary
-// on SQLite, and against a bare Echo handler that decodes and encodes the same JSON, in turn on the same machine. It
+// Command load measures creates through the whole server over loopback: wrk with 64 connections against the binary on
+// SQLite, and against a bare Echo handler that decodes and encodes the same JSON, in turn on the same machine. It
 // prints both, their ratio, and how many creates one durable commit carried. All of it ends by itself.
 package main
 
@@ -63,7 +63,8 @@ func serveBare() error {
 		}
 		return c.JSON(http.StatusCreated, api.ShareLink{
 			ID: r.PersonaID, Token: "sh_2kL9pQxYzR4vN8mBwHfJc", Type: api.ShareLinkTypeLink, ExpiresAt: &at, UsageLimit: &limit,
-			AllowedOrigins: []string{}, Enabled: true, CreatedAt: at, URL: "http://127.0.0.1:8080/share/sh_2kL9pQxYzR4vN8mBwHfJc",
+			AllowedOrigins: []string{}, Enabled: true, CreatedAt: at,
+			URL: "http://127.0.0.1:8080/share/sh_2kL9pQxYzR4vN8mBwHfJc",
 		})
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -87,7 +88,8 @@ func measure(binary, database string, connections, seconds int) error {
 		database = "sqlite:" + filepath.Join(dir, "load.db")
 	}
 	script := filepath.Join(dir, "create.lua")
-	lua := fmt.Sprintf("wrk.method='POST'\nwrk.body='%s'\nwrk.headers['Content-Type']='application/json'\nwrk.headers['Authorization']='Bearer %s'\n", body, key)
+	lua := "wrk.method='POST'\nwrk.body='" + body + "'\nwrk.headers['Content-Type']='application/json'\n" +
+		"wrk.headers['Authorization']='Bearer " + key + "'\n"
 	if err := os.WriteFile(script, []byte(lua), 0o600); err != nil {
 		return err
 	}
@@ -104,6 +106,8 @@ func measure(binary, database string, connections, seconds int) error {
 		{"bare Echo", exec.Command(self, "-bare")},
 		{"sharelinks", exec.Command(binary, "serve", "--addr", "127.0.0.1:0", "--database", database, "--log-level", "error")},
 	} {
+		// The caller's own settings must not reach what is measured.
+		m.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "SHARELINKS_API_KEY=" + key}
 		url, stop, err := start(m.cmd)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
@@ -124,7 +128,6 @@ func measure(binary, database string, connections, seconds int) error {
 
 // start runs a server that says "listening on URL" and returns that URL.
 func start(cmd *exec.Cmd) (url string, stop func(), err error) {
-	cmd.Env = append(os.Environ(), "SHARELINKS_API_KEY="+key)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -152,7 +155,8 @@ var (
 func wrk(url, script string, connections, seconds int) (float64, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(seconds+30)*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "wrk", "-t1", "-c"+strconv.Itoa(connections), "-d"+strconv.Itoa(seconds)+"s", "-s", script, url+"/v1/share-links").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "wrk", "-t1", "-c"+strconv.Itoa(connections), "-d"+strconv.Itoa(seconds)+"s",
+		"-s", script, url+"/v1/share-links").CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("wrk: %w\n%s", err, out)
 	}

@@ -1,6 +1,6 @@
-// Package pgtest runs a private PostgreSQL server for tests. It is started by the first test of a binary that asks for a
-// database, listens on a Unix socket only, and keeps its data in a temporary directory. Server and directory are gone soon
-// after the binary has ended, however it did.
+// Package pgtest runs a private PostgreSQL server for tests. The first test of a binary that asks for a database starts
+// it. It listens on a Unix socket only and keeps its data in a temporary directory. Server and directory are removed when
+// the binary ends, whether it returns, panics or is killed.
 package pgtest
 
 import (
@@ -20,20 +20,20 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver, as "pgx"
 )
 
-// shared is the one server of a test binary, started at the first call: tests have no other thing in common to keep it in.
+// shared returns the one server of the test binary, started at the first call. Tests share nothing else to keep it in.
 var shared = sync.OnceValues(func() (*Server, error) {
 	server, err := Start()
 	running.Store(server)
 	return server, err
 })
 
-// running is the shared server, or nil while nobody has asked for it.
+// running is the shared server, nil before the first call of shared.
 var running atomic.Pointer[Server]
 
 var databases atomic.Int64
 
-// Main runs the tests of a binary, for os.Exit in its TestMain. It waits until the server is gone, if there is one: without
-// it everything is cleaned up as well, a moment after the binary has ended.
+// Main runs the tests of a binary, for os.Exit in its TestMain, and waits until the server is removed. Without Main the
+// server is removed too, a moment after the binary has ended.
 func Main(m *testing.M) int {
 	code := m.Run()
 	if server := running.Load(); server != nil {
@@ -46,7 +46,7 @@ func Main(m *testing.M) int {
 }
 
 // NewDatabase makes an empty database and returns its URL; it is dropped when the test ends. Without PostgreSQL on this
-// machine the test is skipped, or fails when the environment variable CI is set: there nothing may be left out silently.
+// machine the test is skipped, or fails when the environment variable CI is set: CI must not leave anything out silently.
 func NewDatabase(t testing.TB) string {
 	t.Helper()
 	server, err := shared()

@@ -19,22 +19,23 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 )
 
-// killed is the variable that makes a run of this binary the one that TestNothingIsLeft kills.
+// killed is an environment variable: a run of this binary that has it is killed by TestNothingIsLeft.
 const killed = "SHARELINKS_TEST_IS_KILLED"
 
-// These tests run with every variable in which pgx or PostgreSQL looks for what was not said set to what cannot work.
+// TestMain sets every variable that pgx or PostgreSQL reads to what cannot work: nothing here may depend on them.
 func TestMain(m *testing.M) {
 	for _, name := range []string{
-		"HOST", "PORT", "DATABASE", "USER", "PASSWORD", "PASSFILE", "APPNAME", "CONNECT_TIMEOUT", "SSLMODE", "SSLKEY", "SSLCERT",
-		"SSLCERTMODE", "SSLSNI", "SSLROOTCERT", "SSLPASSWORD", "SSLNEGOTIATION", "TARGETSESSIONATTRS", "SERVICE", "SERVICEFILE", "TZ",
-		"OPTIONS", "MINPROTOCOLVERSION", "MAXPROTOCOLVERSION", "CHANNELBINDING", "REQUIREAUTH", "DATA",
+		"HOST", "PORT", "DATABASE", "USER", "PASSWORD", "PASSFILE", "APPNAME", "CONNECT_TIMEOUT", "SSLMODE", "SSLKEY",
+		"SSLCERT", "SSLCERTMODE", "SSLSNI", "SSLROOTCERT", "SSLPASSWORD", "SSLNEGOTIATION", "TARGETSESSIONATTRS",
+		"SERVICE", "SERVICEFILE", "TZ", "OPTIONS", "MINPROTOCOLVERSION", "MAXPROTOCOLVERSION", "CHANNELBINDING",
+		"REQUIREAUTH", "DATA",
 	} {
 		if err := os.Setenv("PG"+name, "nonsense"); err != nil {
 			panic(err)
 		}
 	}
 	if os.Getenv(killed) != "" {
-		m.Run() // as where nobody knows of pgtest.Main
+		m.Run() // as in a package that does not call pgtest.Main
 		return
 	}
 	os.Exit(pgtest.Main(m))
@@ -118,7 +119,7 @@ func TestNothingIsLeft(t *testing.T) {
 		select {
 		case <-ctx.Done():
 			t.Fatalf("%s is still there", dir)
-		case <-time.After(10 * time.Millisecond): // a removal has no way to say that it is done
+		case <-time.After(10 * time.Millisecond): // nothing tells when a directory is removed
 		}
 	}
 }

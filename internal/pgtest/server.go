@@ -22,9 +22,9 @@ const (
 	startTimeout = 30 * time.Second
 )
 
-// janitor is the shell script that ends a server and removes its directory, $0. It begins when its standard input is
-// closed. The other end of that pipe is in the test binary: the kernel closes it however the binary ends. SIGQUIT is
-// "immediate shutdown": there is nothing to keep. A server that is ending may still write, so rm has several tries.
+// janitor is a shell script that ends a server and removes its directory, $0. It begins when its standard input is closed.
+// The test binary holds the other end of that pipe: the kernel closes it however the binary ends. SIGQUIT is "immediate
+// shutdown": there is nothing to keep. A server that is ending may still be writing, so rm is tried several times.
 const janitor = `cat
 kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")"
 for try in 1 2 3 4 5 6 7 8 9; do
@@ -42,8 +42,8 @@ type Server struct {
 	ended    chan struct{} // closed when it has
 }
 
-// Start makes a database cluster in a temporary directory and starts a server on it. Stop ends it; without that it ends
-// with the test binary. The error is a *MissingError when PostgreSQL is not on this machine.
+// Start makes a database cluster in a temporary directory and starts a server on it. Stop ends it; otherwise it ends with
+// the test binary. The error is a *MissingError when PostgreSQL is not on this machine.
 func Start() (_ *Server, err error) {
 	bin, err := binaries()
 	if err != nil {
@@ -73,8 +73,8 @@ func Start() (_ *Server, err error) {
 	return s, nil
 }
 
-// forgetEnvironment unsets the variables in which pgx looks for what a URL does not say. Not everything can be said in a
-// URL: a PGSERVICE that does not exist, for one, is an error whatever the URL is.
+// forgetEnvironment unsets the PG* variables of the test binary: pgx reads what a URL leaves out from them. The URL cannot
+// override all of them: a PGSERVICE that does not exist is an error whatever the URL says.
 func forgetEnvironment() {
 	for _, variable := range os.Environ() {
 		if strings.HasPrefix(variable, "PG") {
@@ -86,7 +86,7 @@ func forgetEnvironment() {
 
 func (s *Server) startJanitor() (err error) {
 	s.janitor = exec.Command("/bin/sh", "-c", janitor, s.dir)
-	s.janitor.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C ends the tests, not what cleans up after them
+	s.janitor.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C must not end it
 	if s.lifeline, err = s.janitor.StdinPipe(); err != nil {
 		return err
 	}
@@ -171,5 +171,5 @@ func identity() (*syscall.Credential, error) {
 		}
 		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 	}
-	return nil, errors.New("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody to run it as")
+	return nil, errors.New("PostgreSQL refuses to run as root, and there is neither a user postgres nor a user nobody")
 }
