@@ -71,8 +71,6 @@ func in(t *testing.T, ctx context.Context, state string, frame *chromedp.Node) s
 	if frame != nil {
 		options = append(options, chromedp.FromNode(frame))
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS(`section[data-for=`+state+`]`), options...))
 	if err != nil {
 		now, _ := chromedp.Run(t.Context(), chromedp.Text(chromedp.CSS(`body`)))
