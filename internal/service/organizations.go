@@ -74,21 +74,24 @@ func (s *Service) AddPersona(ctx context.Context, organization string, id *uuid.
 
 // Personas returns an organization's personas, by name. Errors: NotFound, Unavailable.
 func (s *Service) Personas(ctx context.Context, organization string) ([]sharelink.Persona, error) {
-	org, err := s.options.Store.OrganizationNamed(ctx, organization)
-	if err != nil {
-		return nil, err
-	}
-	return s.options.Store.PersonasOf(ctx, org.ID)
+	return inOrganization(ctx, s, organization, s.options.Store.PersonasOf)
 }
 
 // RemovePersona removes a persona: no new links lead to it. It returns how many links to it remain and go on working.
 // Errors: NotFound, Unavailable.
 func (s *Service) RemovePersona(ctx context.Context, organization string, id uuid.UUID) (links int, err error) {
-	org, err := s.options.Store.OrganizationNamed(ctx, organization)
+	return inOrganization(ctx, s, organization, func(ctx context.Context, org uuid.UUID) (int, error) {
+		return s.options.Store.RemovePersona(ctx, org, id)
+	})
+}
+
+// inOrganization calls do with the id of the organization of this name.
+func inOrganization[T any](ctx context.Context, s *Service, name string, do func(ctx context.Context, org uuid.UUID) (T, error)) (T, error) {
+	org, err := s.options.Store.OrganizationNamed(ctx, name)
 	if err != nil {
-		return 0, err
+		return *new(T), err
 	}
-	return s.options.Store.RemovePersona(ctx, org.ID, id)
+	return do(ctx, org.ID)
 }
 
 // CreateKey makes an API key for an organization and returns it: the only time that it can be seen.
@@ -119,11 +122,7 @@ func newKey(org sharelink.Organization, label string, now time.Time) (secret str
 
 // Keys returns an organization's keys, the revoked ones too, oldest first. Errors: NotFound, Unavailable.
 func (s *Service) Keys(ctx context.Context, organization string) ([]sharelink.Key, error) {
-	org, err := s.options.Store.OrganizationNamed(ctx, organization)
-	if err != nil {
-		return nil, err
-	}
-	return s.options.Store.KeysOf(ctx, org.ID)
+	return inOrganization(ctx, s, organization, s.options.Store.KeysOf)
 }
 
 // RevokeKey ends the key with this visible prefix; the whole key is accepted too. Errors: NotFound, Unavailable.
