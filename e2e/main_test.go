@@ -4,12 +4,14 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -31,7 +33,7 @@ func run(m *testing.M) (code int) {
 		return 1
 	}
 	binary, home = filepath.Join(scratch, "sharelinks"), filepath.Join(scratch, "home")
-	cleanUp, err := startJanitor()
+	cleanUp, err := startJanitor(scratch)
 	if err == nil {
 		defer cleanUp()
 		err = errors.Join(os.Mkdir(home, 0o700), build())
@@ -50,15 +52,15 @@ func run(m *testing.M) (code int) {
 // was killed may still be writing, so rm is tried several times.
 const janitor = `cat
 ps -A -o pid= -o pgid= -o args= | while read -r pid group args; do
-	case $args in *"$0"/sharelinks*) [ "$pid" = "$group" ] && kill -KILL -- "-$group" ;; esac
+	case $args in *"$0"/sharelinks*) [ "$pid" = "$group" ] && kill -s KILL -- "-$group" ;; esac
 done
 for try in 1 2 3 4 5 6 7 8 9; do
 	rm -rf "$0" && exit
 	sleep 0.1
 done`
 
-func startJanitor() (cleanUp func(), err error) {
-	cmd := command("/bin/sh", "-c", janitor, scratch)
+func startJanitor(dir string) (cleanUp func(), err error) {
+	cmd := command("/bin/sh", "-c", janitor, dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C must not end it
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -110,6 +112,35 @@ func build() error {
 		return fmt.Errorf("make build: %w\n%s", err, out)
 	}
 	return nil
+}
+
+// What a test binary that is killed would leave is removed: its servers and its directory.
+func TestJanitor(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("ps"); err != nil {
+		t.Skip("NOT TESTED WHETHER SERVERS OF A KILLED TEST ARE KILLED: ps is missing")
+	}
+	dir := t.TempDir()
+	cleanUp, err := startJanitor(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := serveCommand(t, "sqlite:links.db")
+	cmd.Path, cmd.Args[0] = filepath.Join(dir, "sharelinks"), filepath.Join(dir, "sharelinks")
+	if err := os.Symlink(binary, cmd.Path); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, cmd)
+	p.await()
+	cleanUp()
+	select {
+	case <-p.ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the server still runs")
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is still there: %v", dir, err)
+	}
 }
 
 // The caller's environment does not reach what these tests start.
