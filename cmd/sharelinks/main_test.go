@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
+
+	"github.com/sharelinks-dev/sharelinks/server"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden parts of the scripts")
@@ -135,6 +139,27 @@ func TestLogger(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.want, b.String()); diff != "" {
 			t.Errorf("%s %s (-want +got):\n%s", test.format, test.level, diff)
+		}
+	}
+}
+
+// Every field of the server's configuration can be set from outside, but for the three that are the program's own.
+func TestEveryFieldOfTheConfigHasASetting(t *testing.T) {
+	t.Parallel()
+	config := server.DefaultConfig()
+	var logs logOptions
+	var fields []any
+	for _, s := range serveSettings(&config, &logs) {
+		fields = append(fields, s.field)
+	}
+	value := reflect.ValueOf(&config).Elem()
+	for i := range value.NumField() {
+		name := value.Type().Field(i).Name
+		if slices.Contains([]string{"Version", "Logger", "Now"}, name) {
+			continue
+		}
+		if !slices.Contains(fields, value.Field(i).Addr().Interface()) {
+			t.Errorf("server.Config.%s has no line in serveSettings", name)
 		}
 	}
 }
