@@ -33,7 +33,7 @@ test: needs ## Run all tests
 	go test $(PACKAGES)
 
 .PHONY: check
-check: needs stale format vet lint build race fuzz ## All that CI does: generate and compare, format, vet, lint, build, race, fuzz
+check: needs stale format vet lint build race fuzz generators ## All that CI does: generate and compare, format, vet, lint, build, race, fuzz, generators
 
 .PHONY: generate
 generate: ## Make the Go code from openapi.yaml
@@ -68,6 +68,10 @@ fuzz: ## Run every fuzz test for FUZZTIME (5s)
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+
+.PHONY: generators
+generators: needs ## Generate clients from openapi.yaml with other generators, compile them and use them
+	cd e2e/generators && go test -count=1 -v .
 
 .PHONY: bench
 bench: ## Run the Go benchmarks, allocations included
