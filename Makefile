@@ -12,7 +12,7 @@ PACKAGES := ./...
 
 # The modules of this tool are not among ours: as a tool in go.mod it would decide the version of kin-openapi.
 OASDIFF := go run github.com/oasdiff/oasdiff@v1.36.0
-CHECKS := needs generated format vet lint build race fuzz breaking
+CHECKS := needs generated format vet lint build race fuzz breaking generators
 
 .PHONY: help
 help: ## Show this list
@@ -27,7 +27,7 @@ test: needs ## Run all tests
 	go test $(PACKAGES)
 
 .PHONY: check
-check: ## All that CI does: generate and compare, format, vet, lint, build, race, fuzz, breaking
+check: ## All that CI does: generate and compare, format, vet, lint, build, race, fuzz, breaking, generators
 	@for target in $(CHECKS); do \
 		SECONDS=0; $(MAKE) $$target; echo "check: $$target took $$SECONDS s"; \
 	done
@@ -71,6 +71,10 @@ fuzz: ## Run every fuzz test for FUZZTIME (3s)
 		echo "fuzz $$target in $$package"; \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 	done
+
+.PHONY: generators
+generators: needs ## Generate clients from openapi.yaml with other generators, compile them and use them
+	cd e2e/generators && go test -count=1 -v .
 
 .PHONY: bench
 bench: needs ## Run the Go benchmarks, allocations included
