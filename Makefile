@@ -73,8 +73,8 @@ fuzz: ## Run every fuzz test for FUZZTIME (3s)
 	done
 
 .PHONY: generators
-generators: needs ## Generate clients from openapi.yaml with other generators, compile them and use them
-	cd e2e/generators && go test -count=1 -v .
+generators: needs build ## Generate clients from openapi.yaml with other generators, compile them and use them
+	cd e2e/generators && SHARELINKS_BINARY=$(CURDIR)/bin/sharelinks go test -count=1 -timeout 30m -v .
 
 .PHONY: bench
 bench: needs ## Run the Go benchmarks, allocations included

@@ -3,6 +3,7 @@ package generators
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -27,7 +28,7 @@ const (
 // nothing may be left out silently.
 func TestGenerators(t *testing.T) {
 	t.Parallel()
-	server := build(t)
+	server := sharelinks(t)
 	for _, g := range []struct {
 		name    string
 		program string
@@ -49,15 +50,14 @@ func TestGenerators(t *testing.T) {
 			}
 			url := serve(t, server)
 			run := func(script string) (string, error) {
-				cmd := exec.CommandContext(t.Context(), "bash", "-euxo", "pipefail", "-c", script)
+				cmd := command(t, "bash", "-euxo", "pipefail", "-c", script)
 				cmd.Dir = dir
 				cmd.Env = append(
 					os.Environ(), "ANAM_API_URL="+url, "ANAM_API_KEY="+key,
-					"GOWORK=off", "GOFLAGS=-trimpath", // trimmed, what the last run compiled serves this directory too
+					"CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-trimpath", // as the server is built: what is compiled once serves all
 					"npm_config_audit=false", "npm_config_fund=false",
 					"npm_config_update_notifier=false", "npm_config_prefer_offline=true",
 				)
-				cmd.WaitDelay = time.Second
 				out, err := cmd.CombinedOutput()
 				return string(out), err
 			}
@@ -129,11 +129,14 @@ func TestPageHasTheVersions(t *testing.T) {
 	}
 }
 
-// build builds the server and returns where it is.
-func build(t *testing.T) string {
+// sharelinks returns where the server is: the binary that SHARELINKS_BINARY names, else one that is built here.
+func sharelinks(t *testing.T) string {
 	t.Helper()
+	if binary := os.Getenv("SHARELINKS_BINARY"); binary != "" {
+		return binary
+	}
 	binary := filepath.Join(t.TempDir(), "sharelinks")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", binary, "./cmd/sharelinks")
+	cmd := command(t, "go", "build", "-trimpath", "-o", binary, "./cmd/sharelinks")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -146,7 +149,7 @@ func build(t *testing.T) string {
 // server ends with the test.
 func serve(t *testing.T, binary string) (url string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, "serve", "--addr", "127.0.0.1:0", "--database", "sqlite:links.db")
+	cmd := command(t, binary, "serve", "--addr", "127.0.0.1:0", "--database", "sqlite:links.db")
 	cmd.Dir = t.TempDir()
 	cmd.Env = []string{"SHARELINKS_API_KEY=" + key}
 	log := &bytes.Buffer{}
@@ -166,6 +169,20 @@ func serve(t *testing.T, binary string) (url string) {
 		t.Fatalf("no ready line but %q (%v):\n%s", line, err, log)
 	}
 	return url
+}
+
+// command returns a command that ends with the test, and before the test is ended for having run too long: after that
+// nothing is cleaned up.
+func command(t *testing.T, name string, args ...string) *exec.Cmd {
+	ctx := t.Context()
+	if deadline, ok := t.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-10*time.Second))
+		t.Cleanup(cancel)
+	}
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = time.Second
+	return cmd
 }
 
 func read(t *testing.T, file string) string {
