@@ -44,7 +44,9 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 			chromedp.NoSandbox, // Chromium's own sandbox does not work for root
 			chromedp.DisableGPU,
 			chromedp.Flag("disable-quic", true),
+			chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,PreloadTopChromeWebUI,WebUITabStrip"),
 			chromedp.Flag("use-fake-device-for-media-stream", true),
+			chromedp.Flag("force-prefers-reduced-motion", true), // what moves on a page is drawn by the processor here
 			chromedp.WindowSize(960, 640),
 		},
 	)...)
