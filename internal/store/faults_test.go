@@ -3,10 +3,10 @@ package store_test
 import (
 	"context"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,7 +60,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 						if fault == "keeps nothing" {
 							dir = t.TempDir()
 						}
-						return &faulty{Store: open(t, "sqlite:"+filepath.Join(dir, "links.db"), store.Options{Volatile: true}), fault: fault}
+						return &faulty{Store: open(t, "sqlite:"+filepath.Join(dir, "links.db"), store.Options{Volatile: true}), fault: fault, crowded: make(chan struct{})}
 					}
 					return storetest.Backend{Store: again(t), Open: again}
 				})
@@ -78,6 +78,17 @@ type faulty struct {
 	fault string
 	ids   sync.Map // of links: those created or wrongly primary
 	keys  sync.Map // burnt or known
+
+	readers atomic.Int64
+	crowded chan struct{}
+}
+
+// waitsFor waits until that many callers have read, so that none has written what another read.
+func (f *faulty) waitsFor(readers int64) {
+	if f.readers.Add(1) == readers {
+		close(f.crowded)
+	}
+	<-f.crowded
 }
 
 func (f *faulty) CreateLink(ctx context.Context, link sharelink.Link, key *sharelink.Idempotency) (sharelink.Link, error) {
@@ -179,6 +190,7 @@ func (f *faulty) UpdateLink(ctx context.Context, organization, id uuid.UUID, c s
 		if err != nil {
 			return l, err
 		}
+		f.waitsFor(8) // as many as UpdateConcurrently has
 		all := c.Apply(l.Terms, now)
 		c = sharelink.Change{
 			Type: &all.Type, UsageLimit: &all.UsageLimit, AllowedOrigins: &all.AllowedOrigins, AllowAllOrigins: &all.AllowAllOrigins,
@@ -250,7 +262,7 @@ func (f *faulty) Spend(ctx context.Context, token string, visit sharelink.Visit)
 		if err != nil || link.StatusAt(visit.At) != sharelink.Active {
 			break
 		}
-		runtime.Gosched()
+		f.waitsFor(100) // half of those of SpendConcurrently
 		if _, _, err := f.Store.Spend(ctx, token, visit); err != nil {
 			return link, "", err
 		}
