@@ -57,6 +57,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 				failures := storetest.Failures(t, law, func(t storetest.T) storetest.Backend {
 					dir := t.TempDir()
 					again := func(t storetest.T) sharelink.Store {
+						dir := dir
 						if fault == "keeps nothing" {
 							dir = t.TempDir()
 						}
