@@ -227,7 +227,7 @@ func (s *Server) log(c echo.Context, status int, elapsed time.Duration, err erro
 	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs,
 		slog.String("request", c.Response().Header().Get(requestIDHeader)),
-		slog.String("method", redact.Secrets(method[:min(len(method), 16)])),
+		slog.String("method", redact.Method(method)),
 		slog.String("route", routeOf(c)),
 		slog.Int("status", status),
 		slog.Int64("bytes", c.Response().Size),
