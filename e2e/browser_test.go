@@ -39,12 +39,11 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		[]chromedp.ExecAllocatorOption{
 			chromedp.ExecPath(path),
 			chromedp.NoInheritEnv,
-			chromedp.Env(environment()...),
+			chromedp.Env(append(environment(), "TMPDIR="+scratch)...), // it leaves folders there
 			chromedp.UserDataDir(filepath.Join(scratch, "profile")),
 			chromedp.NoSandbox, // Chromium's own sandbox does not work for root
 			chromedp.DisableGPU,
 			chromedp.Flag("disable-quic", true),
-			chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,PreloadTopChromeWebUI,WebUITabStrip"),
 			chromedp.Flag("use-fake-device-for-media-stream", true),
 			chromedp.Flag("force-prefers-reduced-motion", true), // what moves on a page is drawn by the processor here
 			chromedp.WindowSize(960, 640),
