@@ -43,7 +43,7 @@ func (s *Server) newHandler() http.Handler {
 		perOperation[op.ID] = append([]echo.MiddlewareFunc{enter}, s.guards(op)...)
 		s.operations[route{op.Method, echoPath(op.Path)}] = op
 	}
-	handlers := operations{service: s.service, pages: s.pages, publicURL: s.publicURL}
+	handlers := operations{service: s.service, pages: s.pages, publicPath: s.publicPath}
 	wire.RegisterHandlersWithOptions(e, wire.NewStrictHandler(handlers, nil), wire.RegisterHandlersOptions{OperationMiddlewares: perOperation})
 	s.answerPreflights(e)
 	s.servePages(e)

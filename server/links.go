@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,9 +18,9 @@ import (
 
 // operations translates between the wire and the service. Nothing is decided here.
 type operations struct {
-	service   *service.Service
-	pages     *pages.Pages
-	publicURL func() *url.URL
+	service    *service.Service
+	pages      *pages.Pages
+	publicPath func() string
 }
 
 var _ wire.StrictServerInterface = operations{}
@@ -38,7 +37,7 @@ func (o operations) CreateShareLink(ctx context.Context, r wire.CreateShareLinkR
 	}
 	return wire.CreateShareLink201JSONResponse{
 		Body:    o.shareLink(link),
-		Headers: wire.CreateShareLink201ResponseHeaders{Location: o.publicURL().Path + "/v1/share-links/" + link.ID.String()},
+		Headers: wire.CreateShareLink201ResponseHeaders{Location: o.publicPath() + "/v1/share-links/" + link.ID.String()},
 	}, nil
 }
 

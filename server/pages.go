@@ -17,7 +17,7 @@ import (
 
 // servePages registers what the server shows beside the contract's operations.
 func (s *Server) servePages(e *echo.Echo) {
-	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, s.publicURL().Path+"/docs") })
+	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, s.publicPath()+"/docs") })
 	e.GET("/openapi.yaml", blob("application/yaml; charset=utf-8", sharelinks.Spec()))
 	e.GET("/openapi.json", blob("application/json", s.contract.JSON))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
@@ -83,7 +83,7 @@ func (s *Server) ready(c echo.Context) error {
 func (s *Server) docs() echo.HandlerFunc {
 	// Made on the first request: the prefix of the public URL is known only when the server listens.
 	handler := sync.OnceValue(func() http.Handler {
-		prefix := s.publicURL().Path
+		prefix := s.publicPath()
 		return v5emb.NewHandlerWithConfig(swgui.Config{
 			Title:            "Share links",
 			SwaggerJSON:      prefix + "/openapi.json",

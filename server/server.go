@@ -100,26 +100,26 @@ func newServer(ctx context.Context, config Config, db sharelink.Store, m *metric
 	if s.contract, err = contract.Load(sharelinks.Spec(), contract.Options{MaxBody: maxBody, Formats: formats}); err != nil {
 		return nil, err
 	}
-	if s.signer, err = session.NewSigner(ctx, db, s.now(), func() string { return s.publicURL().String() }); err != nil {
+	if s.signer, err = session.NewSigner(ctx, db, s.now(), s.publicURL); err != nil {
 		return nil, err
 	}
 	options := service.Options{
 		Store: db, Now: s.now, Sessions: s.signer, VisitsRetention: config.VisitsRetention, Observe: m.opened,
 	}
-	engine := ""
-	upstream := anam.New(config.AnamURL, config.AnamAPIKey, s.now)
-	if config.AnamAPIKey != "" {
-		options.Sessions, engine = upstream, strings.TrimRight(config.AnamURL, "/")
-	}
-	switch config.Personas {
-	case PersonasAny:
+	if config.Personas == PersonasAny {
 		options.Personas = service.AnyPersona{Store: db}
-	case PersonasAnam:
-		options.Personas = upstream
+	}
+	engine := ""
+	if config.AnamAPIKey != "" { // Validate demands it with PersonasAnam
+		upstream := anam.New(config.AnamURL, config.AnamAPIKey, s.now)
+		options.Sessions, engine = upstream, strings.TrimRight(config.AnamURL, "/")
+		if config.Personas == PersonasAnam {
+			options.Personas = upstream
+		}
 	}
 	s.service = service.New(options)
 	s.pages = pages.New(pages.Config{
-		PublicURL: s.publicURL, Player: config.PlayerScript, Integrity: config.playerIntegrity(), Engine: engine,
+		PublicURL: s.publicURL, PublicPath: s.publicPath, Player: config.PlayerScript, Integrity: config.playerIntegrity(), Engine: engine,
 	})
 	if err := s.bootstrap(ctx); err != nil {
 		return nil, err
@@ -190,7 +190,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // Mount puts all of the service into a mux, at the path of Config.PublicURL: operations, the pages that links lead to, and
 // what explains them.
 func (s *Server) Mount(mux *http.ServeMux) {
-	prefix := s.publicURL().Path
+	prefix := s.publicPath()
 	mux.Handle(prefix+"/", http.StripPrefix(prefix, s.handler))
 }
 
@@ -200,15 +200,17 @@ func (s *Server) FirstStart() (key string, first bool) { return s.firstKey, s.fi
 
 // PublicURL returns where people reach the server, without a slash at its end. Without Config.PublicURL it is final once
 // Run is ready.
-func (s *Server) PublicURL() string { return s.publicURL().String() }
+func (s *Server) PublicURL() string { return s.publicURL() }
 
-// publicAddress is where people reach the server, and the origin of its pages.
+// publicAddress is where people reach the server, and the parts of that which requests need.
 type publicAddress struct {
-	url    *url.URL
-	origin string // canonical
+	url    string
+	path   string // of the URL
+	origin string // of its pages, canonical
 }
 
-func (s *Server) publicURL() *url.URL { return s.public.Load().url }
+func (s *Server) publicURL() string  { return s.public.Load().url }
+func (s *Server) publicPath() string { return s.public.Load().path }
 
 // setPublicURL takes a URL that Config.Validate accepts.
 func (s *Server) setPublicURL(text string) {
@@ -218,7 +220,7 @@ func (s *Server) setPublicURL(text string) {
 	}
 	// Until a free port is chosen there may be no origin, and no page that could have one.
 	origin, _ := sharelink.ParseOrigin(u.Scheme + "://" + u.Host)
-	s.public.Store(&publicAddress{url: u, origin: origin})
+	s.public.Store(&publicAddress{url: u.String(), path: u.Path, origin: origin})
 }
 
 // Close ends the sweeping and closes the database. It is for a server that is not Run.

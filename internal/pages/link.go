@@ -36,7 +36,12 @@ func placeOf(link sharelink.Link) Place {
 
 // URL returns where a person opens the link.
 func (p *Pages) URL(link sharelink.Link) string {
-	return p.config.PublicURL().String() + "/" + string(placeOf(link)) + "/" + link.Token
+	return below(p.config.PublicURL(), link)
+}
+
+// below returns where the link is, below the URL or the path of the service.
+func below(service string, link sharelink.Link) string {
+	return service + "/" + string(placeOf(link)) + "/" + url.PathEscape(link.Token)
 }
 
 // linkView is what the page's template shows.
@@ -109,15 +114,15 @@ func (p *Pages) write(w http.ResponseWriter, status int, v linkView, ancestors s
 	if err := p.link.Execute(&b, v); err != nil {
 		panic(err) // the template and the view are ours, and a buffer takes all
 	}
-	restrict(w.Header(), v, ancestors)
+	p.restrict(w.Header(), v, ancestors)
 	writeHTML(w, status, b.Bytes())
 }
 
 // redirect leads to the one place of the link, which follows its type: an embed's own page would be framed by no site, and
 // a LINK's frame would be one that no site may show. The type can change, so it is not permanent.
 func (p *Pages) redirect(w http.ResponseWriter, r *http.Request, link sharelink.Link) {
-	restrict(w.Header(), linkView{}, "")
-	to := p.config.PublicURL().Path + "/" + string(placeOf(link)) + "/" + url.PathEscape(link.Token)
+	p.restrict(w.Header(), linkView{}, "")
+	to := below(p.config.PublicPath(), link)
 	if theme := themeOf(r); theme != "" {
 		to += "?theme=" + theme
 	}
@@ -136,7 +141,7 @@ func Protect(h http.Header) {
 }
 
 // restrict sets the headers that keep the page to what it is for.
-func restrict(h http.Header, v linkView, ancestors string) {
+func (p *Pages) restrict(h http.Header, v linkView, ancestors string) {
 	if ancestors == "" {
 		ancestors = "'none'"
 	}
@@ -148,7 +153,7 @@ func restrict(h http.Header, v linkView, ancestors string) {
 	if v.Active {
 		features = "microphone=(self), autoplay=(self)"
 		// The nonce lets in the player too: the page's script gives it to the one element that loads it.
-		policy = append(policy, "script-src 'nonce-"+v.Nonce+"'", "connect-src "+strings.Join(append([]string{"'self'"}, engineSources(v.Engine)...), " "))
+		policy = append(policy, "script-src 'nonce-"+v.Nonce+"'", "connect-src "+p.sources)
 		if v.Engine != "" {
 			policy = append(policy, "media-src blob: mediastream:")
 		}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -31,12 +30,13 @@ var (
 type Pages struct {
 	config        Config
 	link, problem *template.Template
+	sources       string // what a page that can be opened connects to, as a Content-Security-Policy lists it
 }
 
 // Config is what the pages need to know of the service.
 type Config struct {
-	// PublicURL returns where people reach the service.
-	PublicURL func() *url.URL
+	// PublicURL returns where people reach the service, without a slash at its end, and PublicPath the path of that.
+	PublicURL, PublicPath func() string
 	// Player is the URL of the script that shows a persona, and Integrity the hash of its bytes (W3C Subresource Integrity).
 	Player, Integrity string
 	// Engine is the base URL of the API that the player talks to. Without one, "", pages are in local mode and load no player.
@@ -49,6 +49,7 @@ func New(config Config) *Pages {
 		config:  config,
 		link:    template.Must(template.New("link").Parse(linkHTML)),
 		problem: template.Must(template.New("problem").Parse(problemHTML)),
+		sources: strings.Join(append([]string{"'self'"}, engineSources(config.Engine)...), " "),
 	}
 }
 
