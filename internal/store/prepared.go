@@ -12,8 +12,9 @@ type preparer interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-// prepared is a querier that prepares each statement once and keeps it until the database is closed, because the SQLite driver otherwise compiles
-// the text anew every time. The texts are this package's own, a few dozen, so what is kept needs no bound.
+// prepared is a querier that prepares each statement once and keeps it until the database is closed, because the SQLite
+// driver otherwise compiles the text anew every time. The texts are this package's own, a few dozen, so what is kept needs
+// no bound.
 type prepared struct {
 	db         preparer
 	mu         sync.RWMutex
