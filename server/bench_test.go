@@ -94,11 +94,11 @@ func benchmarkServer(b *testing.B, wrap func(sharelink.Store) sharelink.Store) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer db.Close()
 	s, err := newServer(b.Context(), config, wrap(db), m)
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer s.Close()
 	benchmark(b, s.Handler(), s.firstKey)
 }
 

@@ -98,7 +98,7 @@ func start(t testing.TB, wrap func(sharelink.Store) sharelink.Store, changes ...
 	ts.http.Client().Transport = checker.Transport(t, ts.http.Client().Transport)
 	t.Cleanup(func() {
 		ts.http.Close()
-		if err := db.Close(); err != nil {
+		if err := ts.Close(); err != nil {
 			t.Error(err)
 		}
 	})
