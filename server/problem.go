@@ -38,6 +38,12 @@ type kind struct {
 	remedy  string
 }
 
+// What the two kinds say that share the page of persona-unavailable.
+const (
+	noSession      = "The service that the persona lives in made no session. No use was spent."
+	retryNoSession = "Wait for as many seconds as the header Retry-After says, then try again. If it goes on, the server's log has the reason under the request id in the member instance."
+)
+
 // kinds is every kind of error that the server answers, a row each. A new code needs its row here and its response in
 // openapi.yaml.
 var kinds = []kind{
@@ -123,13 +129,11 @@ var kinds = []kind{
 	},
 	{
 		sharelink.PersonaRefused, "persona-unavailable", http.StatusBadGateway, "Persona unavailable",
-		"The service that the persona lives in made no session. No use was spent.",
-		"Wait for as many seconds as the header Retry-After says, then try again. If it goes on, the server's log has the reason under the request id in the member instance.",
+		noSession, retryNoSession,
 	},
 	{
 		sharelink.PersonaUnavailable, "persona-unavailable", http.StatusServiceUnavailable, "Persona unavailable",
-		"The service that the persona lives in made no session. No use was spent.",
-		"Wait for as many seconds as the header Retry-After says, then try again. If it goes on, the server's log has the reason under the request id in the member instance.",
+		noSession, retryNoSession,
 	},
 	{
 		sharelink.PersonaTimeout, "persona-timeout", http.StatusGatewayTimeout, "Persona timeout",
