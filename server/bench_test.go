@@ -14,6 +14,7 @@ import (
 
 	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/internal/pages"
+	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
 )
@@ -94,7 +95,7 @@ func benchmarkServer(b *testing.B, wrap func(sharelink.Store) sharelink.Store) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := newServer(b.Context(), config, wrap(db), m)
+	s, err := newServer(b.Context(), config, service.Options{Store: wrap(db)}, m)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/internal/contracttest"
+	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
 )
@@ -89,7 +90,7 @@ func start(t testing.TB, wrap func(sharelink.Store) sharelink.Store, changes ...
 	if wrap != nil {
 		b = wrap(b)
 	}
-	ts.Server, err = newServer(t.Context(), config, b, m)
+	ts.Server, err = newServer(t.Context(), config, service.Options{Store: b}, m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
 )
@@ -74,7 +75,7 @@ func TestRunStopsGracefully(t *testing.T) {
 		t.Fatal(err)
 	}
 	slow := slowLinks{db, make(chan struct{}), make(chan struct{})}
-	s, err := newServer(t.Context(), config, slow, newMetrics("test"))
+	s, err := newServer(t.Context(), config, service.Options{Store: slow}, newMetrics("test"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +142,7 @@ func TestRunGivesUpOnARequestThatDoesNotEnd(t *testing.T) {
 	}
 	slow := slowLinks{db, make(chan struct{}), make(chan struct{})}
 	defer close(slow.release)
-	s, err := newServer(t.Context(), config, slow, newMetrics("test"))
+	s, err := newServer(t.Context(), config, service.Options{Store: slow}, newMetrics("test"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +225,7 @@ func TestServerSweeps(t *testing.T) {
 	}
 	keys, visits := make(chan time.Time, 1), make(chan time.Time, 1)
 	config.Now = func() time.Time { return day }
-	s, err := newServer(t.Context(), config, sweeping{db, keys, visits}, newMetrics("test"))
+	s, err := newServer(t.Context(), config, service.Options{Store: sweeping{db, keys, visits}}, newMetrics("test"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,15 +64,29 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	s, err := newServer(ctx, config, db, m)
+	s, err := newServer(ctx, config, service.Options{Store: db}, m)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
 }
 
+// NewOn returns a server on an open store, with the ids and tokens of the options. It is for this module's stub and tests:
+// the options are internal. Config.Database is not used.
+func NewOn(ctx context.Context, config Config, options service.Options) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	return newServer(ctx, config, options, newMetrics(config.version()))
+}
+
+// loadContract reads openapi.yaml once for all servers of a process.
+var loadContract = sync.OnceValues(func() (*contract.Contract, error) {
+	return contract.Load(sharelinks.Spec(), contract.Options{MaxBody: maxBody, Formats: formats})
+})
+
 // newServer puts a server together on an open store.
-func newServer(ctx context.Context, config Config, db sharelink.Store, m *metrics) (*Server, error) {
+func newServer(ctx context.Context, config Config, options service.Options, m *metrics) (*Server, error) {
 	s := &Server{
 		config:         config,
 		logger:         config.Logger,
@@ -97,17 +111,15 @@ func newServer(ctx context.Context, config Config, db sharelink.Store, m *metric
 	}
 	s.setPublicURL(public)
 	var err error
-	if s.contract, err = contract.Load(sharelinks.Spec(), contract.Options{MaxBody: maxBody, Formats: formats}); err != nil {
+	if s.contract, err = loadContract(); err != nil {
 		return nil, err
 	}
-	if s.signer, err = session.NewSigner(ctx, db, s.now(), s.publicURL); err != nil {
+	if s.signer, err = session.NewSigner(ctx, options.Store, s.now(), s.publicURL); err != nil {
 		return nil, err
 	}
-	options := service.Options{
-		Store: db, Now: s.now, Sessions: s.signer, VisitsRetention: config.VisitsRetention, Observe: m.opened,
-	}
+	options.Now, options.Sessions, options.VisitsRetention, options.Observe = s.now, s.signer, config.VisitsRetention, m.opened
 	if config.Personas == PersonasAny {
-		options.Personas = service.AnyPersona{Store: db}
+		options.Personas = service.AnyPersona{Store: options.Store}
 	}
 	engine := ""
 	if config.AnamAPIKey != "" { // Validate demands it with PersonasAnam
@@ -125,7 +137,7 @@ func newServer(ctx context.Context, config Config, db sharelink.Store, m *metric
 		return nil, err
 	}
 	s.handler = s.newHandler()
-	s.close = s.startSweeper(db)
+	s.close = s.startSweeper(options.Store)
 	return s, nil
 }
 

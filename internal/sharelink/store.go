@@ -96,3 +96,6 @@ type Idempotency struct {
 	CreatedAt time.Time
 	ValidFrom time.Time // a create under the key before this instant is forgotten
 }
+
+// ErrKeyReused is a store's error for an idempotency key of another request.
+var ErrKeyReused = &Error{Code: KeyReused, Detail: "the idempotency key was used for another request; use a new key for a new request"}

@@ -134,10 +134,7 @@ func replay(ctx context.Context, q querier, organization uuid.UUID, key sharelin
 		return link, err
 	}
 	if string(found.request) != string(key.Request[:]) {
-		return link, &sharelink.Error{
-			Code:   sharelink.KeyReused,
-			Detail: "the idempotency key was used for another request; use a new key for a new request",
-		}
+		return link, sharelink.ErrKeyReused
 	}
 	if err := json.Unmarshal([]byte(found.link), &link); err != nil {
 		return link, fmt.Errorf("read the link of an idempotency key: %w", err)

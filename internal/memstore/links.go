@@ -1,0 +1,235 @@
+package memstore
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+const (
+	noLink  = "the organization has no share link with this id"
+	noToken = "there is no share link with this token"
+)
+
+// link returns one link of an organization.
+func (d *Data) link(organization, id uuid.UUID) (sharelink.Link, error) {
+	link, ok := d.links[d.linkTokens[idOf{organization, id}]]
+	if !ok {
+		return sharelink.Link{}, notFound(noLink)
+	}
+	return link, nil
+}
+
+// put keeps a link. A primary one demotes the persona's other.
+func (d *Data) put(link sharelink.Link) {
+	if link.IsPrimary {
+		for token, other := range d.links {
+			if other.IsPrimary && other.OrganizationID == link.OrganizationID && other.PersonaID == link.PersonaID {
+				other.IsPrimary = false
+				d.links[token] = other
+			}
+		}
+	}
+	d.links[link.Token] = link
+	d.linkTokens[idOf{link.OrganizationID, link.ID}] = link.Token
+}
+
+// CreateLink implements sharelink.Store.
+func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharelink.Idempotency) (sharelink.Link, error) {
+	return alone(ctx, s, func(d *Data) (sharelink.Link, error) {
+		if key != nil {
+			if first, err := d.replay(link.OrganizationID, *key); sharelink.CodeOf(err) != sharelink.NotFound {
+				return first, err
+			}
+		}
+		if _, ok := d.organizations[link.OrganizationID]; !ok {
+			return sharelink.Link{}, notFound(noOrganization)
+		}
+		_, tokenTaken := d.links[link.Token]
+		_, idTaken := d.linkTokens[idOf{link.OrganizationID, link.ID}]
+		if tokenTaken || idTaken {
+			return sharelink.Link{}, conflict("there is a share link with this id or token")
+		}
+		if key != nil {
+			d.repeats[repeatKey{link.OrganizationID, key.Key}] = repeat{*key, link}
+		}
+		d.put(link)
+		return link, nil
+	})
+}
+
+// Replay implements sharelink.Store.
+func (s *Store) Replay(ctx context.Context, organization uuid.UUID, key sharelink.Idempotency) (sharelink.Link, error) {
+	return alone(ctx, s, func(d *Data) (sharelink.Link, error) { return d.replay(organization, key) })
+}
+
+func (d *Data) replay(organization uuid.UUID, key sharelink.Idempotency) (sharelink.Link, error) {
+	first, ok := d.repeats[repeatKey{organization, key.Key}]
+	switch {
+	case !ok || first.key.CreatedAt.Before(key.ValidFrom):
+		return sharelink.Link{}, notFound("no share link was created under this idempotency key")
+	case first.key.Request != key.Request:
+		return sharelink.Link{}, sharelink.ErrKeyReused
+	}
+	return first.link, nil
+}
+
+// ForgetKeys implements sharelink.Store.
+func (s *Store) ForgetKeys(ctx context.Context, before time.Time) (int, error) {
+	return alone(ctx, s, func(d *Data) (int, error) {
+		return deleteOld(d.repeats, func(r repeat) bool { return r.key.CreatedAt.Before(before) }), nil
+	})
+}
+
+// deleteOld deletes what is old and returns how much that was.
+func deleteOld[K comparable, V any](m map[K]V, old func(V) bool) int {
+	n := len(m)
+	for k, v := range m {
+		if old(v) {
+			delete(m, k)
+		}
+	}
+	return n - len(m)
+}
+
+// Link implements sharelink.Store.
+func (s *Store) Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
+	return alone(ctx, s, func(d *Data) (sharelink.Link, error) { return d.link(organization, id) })
+}
+
+// Links implements sharelink.Store.
+func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
+	return alone(ctx, s, func(d *Data) (sharelink.Page[sharelink.Link], error) {
+		var found []sharelink.Link
+		for _, l := range d.links {
+			if l.OrganizationID == organization && (!f.PersonaID.Valid || l.PersonaID == f.PersonaID.UUID) && matches(l, f.Search) {
+				found = append(found, l)
+			}
+		}
+		return page(found, f.Paging, func(l sharelink.Link) (time.Time, uuid.UUID) { return l.CreatedAt, l.ID }), nil
+	})
+}
+
+func matches(l sharelink.Link, search string) bool {
+	return strings.Contains(sharelink.Fold(l.PersonaName), sharelink.Fold(search)) || strings.HasPrefix(l.Token, search) ||
+		strings.EqualFold(l.ID.String(), search)
+}
+
+// UpdateLink implements sharelink.Store.
+func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sharelink.Change, now time.Time) (sharelink.Link, error) {
+	return alone(ctx, s, func(d *Data) (sharelink.Link, error) {
+		link, err := d.link(organization, id)
+		if err != nil {
+			return link, err
+		}
+		link.Terms = c.Apply(link.Terms, now)
+		d.put(link)
+		return link, nil
+	})
+}
+
+// DeleteLink implements sharelink.Store.
+func (s *Store) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
+	return alone(ctx, s, func(d *Data) (sharelink.Link, error) {
+		link, err := d.link(organization, id)
+		if err == nil {
+			delete(d.links, link.Token)
+			delete(d.linkTokens, idOf{organization, id})
+		}
+		return link, err
+	})
+}
+
+// LinkByToken implements sharelink.Store.
+func (s *Store) LinkByToken(ctx context.Context, token string) (sharelink.Link, error) {
+	return alone(ctx, s, func(d *Data) (sharelink.Link, error) { return d.byToken(token) })
+}
+
+func (d *Data) byToken(token string) (sharelink.Link, error) {
+	link, ok := d.links[token]
+	if !ok {
+		return link, notFound(noToken)
+	}
+	return link, nil
+}
+
+// Spend implements sharelink.Store.
+func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) (link sharelink.Link, status sharelink.Status, err error) {
+	err = do(ctx, s, func(d *Data) error {
+		if link, err = d.byToken(token); err != nil {
+			return err
+		}
+		status = link.StatusAt(visit.At)
+		visit.LinkID, visit.OrganizationID, visit.Outcome = link.ID, link.OrganizationID, sharelink.OutcomeOf(status)
+		if err := d.addVisit(visit); err != nil {
+			return err
+		}
+		if status == sharelink.Active {
+			link.UsageCount++
+			d.links[token] = link
+		}
+		return nil
+	})
+	if err != nil {
+		return sharelink.Link{}, "", err
+	}
+	return link, status, nil
+}
+
+// AddVisit implements sharelink.Store.
+func (s *Store) AddVisit(ctx context.Context, visit sharelink.Visit) error {
+	return do(ctx, s, func(d *Data) error { return d.addVisit(visit) })
+}
+
+func (d *Data) addVisit(visit sharelink.Visit) error {
+	if _, ok := d.visits[visit.ID]; ok {
+		return conflict("there is a visit with this id")
+	}
+	d.visits[visit.ID] = visit
+	return nil
+}
+
+// Settle implements sharelink.Store.
+func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome) (bool, error) {
+	return alone(ctx, s, func(d *Data) (bool, error) {
+		kept, ok := d.visits[visit.ID]
+		if !ok || kept.LinkID != visit.LinkID || kept.Outcome != sharelink.Opened {
+			return false, nil
+		}
+		kept.Outcome = outcome
+		d.visits[visit.ID] = kept
+		link, err := d.link(kept.OrganizationID, kept.LinkID)
+		if err == nil && outcome == sharelink.UpstreamRefused && link.UsageCount > 0 {
+			link.UsageCount--
+			d.links[link.Token] = link
+		}
+		return true, nil
+	})
+}
+
+// Visits implements sharelink.Store.
+func (s *Store) Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
+	return alone(ctx, s, func(d *Data) (found sharelink.Page[sharelink.Visit], err error) {
+		if _, err := d.link(organization, link); err != nil {
+			return found, err
+		}
+		var visits []sharelink.Visit
+		for _, v := range d.visits {
+			if v.LinkID == link {
+				visits = append(visits, v)
+			}
+		}
+		return page(visits, p, func(v sharelink.Visit) (time.Time, uuid.UUID) { return v.At, v.ID }), nil
+	})
+}
+
+// ForgetVisits implements sharelink.Store.
+func (s *Store) ForgetVisits(ctx context.Context, before time.Time) (int, error) {
+	return alone(ctx, s, func(d *Data) (int, error) {
+		return deleteOld(d.visits, func(v sharelink.Visit) bool { return v.At.Before(before) }), nil
+	})
+}
