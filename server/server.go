@@ -142,14 +142,7 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 }
 
 // formats are the contract's string formats that OpenAPI does not have.
-var formats = map[string]contract.Format{
-	"origin": func(text string) error {
-		if _, err := sharelink.ParseOrigin(text); err != nil {
-			return err
-		}
-		return nil
-	},
-}
+var formats = map[string]contract.Format{"origin": sharelink.CheckOrigin}
 
 // bootstrap makes an empty database ready for use, and refuses a configured key of an organization that does not exist.
 func (s *Server) bootstrap(ctx context.Context) error {

@@ -6,6 +6,7 @@ package contract
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,6 +28,13 @@ type Contract struct {
 type Options struct {
 	MaxBody int64             // the largest request body that is read, in bytes; 0 is 64 KiB
 	Formats map[string]Format // string formats of the document beyond those of OpenAPI and uuid
+
+	// Upstream forgives a response that lacks what the document marks with x-addition: what it adds to the API that it is
+	// compatible with. A header or a property need not be there, and where the schema of a body is marked any body will do.
+	Upstream bool
+	// Closed makes a violation of each field of a response that the document does not declare. A client must ignore such a
+	// field, so this is for those who want to know.
+	Closed bool
 }
 
 // Format returns nil for a text that has the format. An error that also has a method Hint() string is shown to the caller
@@ -49,8 +57,10 @@ type Operation struct {
 	*checks
 }
 
-// checks are the options of kin-openapi, made once: every request and response is checked with them.
+// checks are the options of the contract and of kin-openapi, made once: every request and response is checked with them.
 type checks struct {
+	upstream  bool
+	closed    bool
 	parameter *openapi3filter.Options
 	request   []openapi3.SchemaValidationOption
 	response  []openapi3.SchemaValidationOption
@@ -70,7 +80,7 @@ func Load(document []byte, o Options) (*Contract, error) {
 	if c.JSON, err = doc.MarshalJSON(); err != nil {
 		return nil, fmt.Errorf("write the contract as JSON: %w", err)
 	}
-	checks := newChecks(o.Formats)
+	checks := newChecks(o)
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			c.Operations = append(c.Operations, newOperation(doc, method, path, item, op, o.MaxBody, checks))
@@ -111,9 +121,9 @@ func newOperation(doc *openapi3.T, method, path string, item *openapi3.PathItem,
 }
 
 // newChecks hands the formats over with each check because kin-openapi's registry of them is global to the process.
-func newChecks(formats map[string]Format) *checks {
+func newChecks(o Options) *checks {
 	validators := map[string]openapi3.StringFormatValidator{"uuid": openapi3.NewCallbackValidator(checkUUID)}
-	for name, check := range formats {
+	for name, check := range o.Formats {
 		validators[name] = openapi3.NewCallbackValidator(check)
 	}
 	options := func(direction openapi3.SchemaValidationOption) []openapi3.SchemaValidationOption {
@@ -121,9 +131,43 @@ func newChecks(formats map[string]Format) *checks {
 			direction, openapi3.MultiErrors(), openapi3.WithStringFormatValidators(validators), openapi3.DisableSchemaErrorDetails(),
 		}
 	}
-	c := &checks{request: options(openapi3.VisitAsRequest()), response: options(openapi3.VisitAsResponse())}
+	c := &checks{
+		upstream: o.Upstream, closed: o.Closed,
+		request: options(openapi3.VisitAsRequest()), response: options(openapi3.VisitAsResponse()),
+	}
 	c.parameter = &openapi3filter.Options{MultiError: true, SkipSettingDefaults: true, SchemaValidationOptions: c.request}
 	return c
+}
+
+// Secrets returns the names of the fields and parameters that the document marks with x-secret. It reads the whole document.
+func (c *Contract) Secrets() map[string]bool {
+	var document any
+	if err := json.Unmarshal(c.JSON, &document); err != nil {
+		panic(err) // Load has written it
+	}
+	names := map[string]bool{}
+	addSecrets(names, "", document)
+	return names
+}
+
+// addSecrets adds what is marked in a node of the document. A parameter has its name in it, a property is found under it.
+func addSecrets(names map[string]bool, key string, node any) {
+	switch node := node.(type) {
+	case []any:
+		for _, v := range node {
+			addSecrets(names, "", v)
+		}
+	case map[string]any:
+		if node["x-secret"] == true {
+			if name, isParam := node["name"].(string); isParam {
+				key = name
+			}
+			names[key] = true
+		}
+		for k, v := range node {
+			addSecrets(names, k, v)
+		}
+	}
 }
 
 // Operation returns the operation with this operationId, nil if there is none.

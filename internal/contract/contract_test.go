@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // document is a contract of another service, with what ours has not: other media types, patterns, a required name that is no
@@ -260,5 +262,102 @@ func TestLoadRefuses(t *testing.T) {
 		if _, err := Load([]byte(document), Options{}); err == nil {
 			t.Errorf("%.20q was accepted", document)
 		}
+	}
+}
+
+// fleet is a contract of an upstream with additions, and with objects that are open, closed, or do not say.
+const fleet = `
+openapi: 3.0.3
+info: { title: Fleets, version: 1.0.0 }
+paths:
+  /fleet:
+    get:
+      operationId: getFleet
+      parameters: [{ name: captain, in: query, x-secret: true, schema: { type: string } }]
+      responses:
+        '200':
+          description: The fleet
+          headers:
+            Trace: { required: true, x-addition: true, schema: { type: string } }
+            Etag: { required: true, schema: { type: string } }
+          content:
+            application/json:
+              schema:
+                allOf:
+                  - type: object
+                    required: [name, page]
+                    properties:
+                      name: { type: string }
+                      page: { type: string, x-addition: true }
+                      password: { type: string, x-secret: true }
+                  - type: object
+                    properties:
+                      boats: { type: array, items: { type: object, required: [id], properties: { id: { type: integer } } } }
+                      notes: { type: object, properties: { a: {} }, additionalProperties: true }
+                      rules: { type: object, properties: { a: {} }, additionalProperties: false }
+                      other: { type: object }
+        '404':
+          description: None
+          headers: { Etag: { required: true, schema: { type: string } } }
+          content: { application/problem+json: { schema: { type: object, x-addition: true } } }
+`
+
+func TestProfiles(t *testing.T) {
+	t.Parallel()
+	const traced, untraced = "Trace: 1|Etag: 2|Content-Type: application/json", "Etag: 2|Content-Type: application/json"
+	for _, test := range []struct {
+		name           string
+		upstream       bool
+		closed         bool
+		status         int
+		headers, body  string
+		wantViolations []string
+	}{
+		{"all there", false, true, 200, traced, `{"name":"a","page":"p"}`, nil},
+		{"an addition is missing", false, false, 200, untraced, `{"name":"a"}`, []string{"Trace: is missing", "/page: is required: text"}},
+		{"that is forgiven", true, true, 200, untraced, `{"name":"a"}`, nil},
+		{"not if it is wrong", true, false, 200, untraced, `{"name":"a","page":1}`, []string{"/page: must be text, not 1"}},
+		{
+			"nor what else is missing", true, false, 200, "Content-Type: application/json", `{"boats":[{}]}`,
+			[]string{"Etag: is missing", "/name: is required: text", "/boats/0/id: is required: a whole number"},
+		},
+		{"another error", false, false, 404, untraced, `{"statusCode":404}`, []string{`Content-Type: "application/json" is not a content type of status 404`}},
+		{"any error will do", true, true, 404, untraced, `{"statusCode":404}`, nil},
+		{"but for its headers", true, true, 404, "Content-Type: text/html", `<p>`, []string{"Etag: is missing"}},
+		{"others are ignored", false, false, 200, traced, `{"name":"a","page":"p","x":1,"boats":[{"id":1,"x":1}]}`, nil},
+		{
+			"others are seen", false, true, 200, traced, `{"name":"a","page":"p","x/y":1,"boats":[{"id":1},{"id":1,"x":1}]}`,
+			[]string{"/boats/1/x: the field is not declared", "/x~1y: the field is not declared"},
+		},
+		{"open objects", false, true, 200, traced, `{"name":"a","page":"p","notes":{"x":1},"other":{"x":1}}`, nil},
+		{"once where the document says it", false, true, 200, traced, `{"name":"a","page":"p","rules":{"x":1}}`, []string{"/rules/x: unknown field x; known are a"}},
+	} {
+		c, err := Load([]byte(fleet), Options{Upstream: test.upstream, Closed: test.closed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := http.Header{}
+		for h := range strings.SplitSeq(test.headers, "|") {
+			name, value, _ := strings.Cut(h, ": ")
+			header.Set(name, value)
+		}
+		var got []string
+		for _, v := range c.Operation("getFleet").CheckResponse(test.status, header, []byte(test.body)) {
+			got = append(got, Violations{v}.Error())
+		}
+		if diff := cmp.Diff(test.wantViolations, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	c, err := Load([]byte(fleet), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]bool{"captain": true, "password": true}, c.Secrets()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -24,6 +24,14 @@ const originShape = "an origin is scheme://host[:port] with http or https"
 // checked by asciiHost, because the strict profile refuses the underscores that real hosts have.
 var hostNames = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false), idna.BidiRule(), idna.CheckJoiners(true))
 
+// CheckOrigin returns nil for an origin that ParseOrigin accepts: the format "origin" of the contract.
+func CheckOrigin(s string) error {
+	if _, err := ParseOrigin(s); err != nil {
+		return err
+	}
+	return nil
+}
+
 // ParseOrigin returns the canonical form of an origin (RFC 6454) as a browser would send it: lower case, the scheme's
 // default port dropped, international names as punycode, IP addresses in their shortest form. The error is an *OriginError.
 func ParseOrigin(s string) (string, *OriginError) {
