@@ -122,9 +122,11 @@ func (r *random) state() []byte {
 func (r *random) setState(state []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.seeded != nil {
-		if err := r.seeded.UnmarshalBinary(state); err != nil {
-			panic(err) // it is a state of this server
-		}
+	if r.seeded == nil {
+		return
+	}
+	r.seeded = new(mathrand.ChaCha8) // UnmarshalBinary leaves bytes that were read ahead
+	if err := r.seeded.UnmarshalBinary(state); err != nil {
+		panic(err) // it is a state of this server
 	}
 }

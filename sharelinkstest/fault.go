@@ -284,23 +284,22 @@ func problem(status int, detail string) map[string]any {
 
 // send sends the answer, late or in part as the fault has it.
 func (f Fault) send(w http.ResponseWriter, r *http.Request, a *answer, closing <-chan struct{}) {
-	if f.Delay > 0 {
+	if f.Delay > 0 || f.Break == BreakHang {
 		timer := time.NewTimer(f.Delay)
 		defer timer.Stop()
+		answers := timer.C
+		if f.Break == BreakHang {
+			answers = nil
+		}
 		select {
-		case <-timer.C:
+		case <-answers:
 		case <-r.Context().Done():
+			panic(http.ErrAbortHandler) // ends the connection, and is not logged
 		case <-closing:
+			panic(http.ErrAbortHandler)
 		}
 	}
-	switch f.Break {
-	case BreakHang:
-		select {
-		case <-r.Context().Done():
-		case <-closing:
-		}
-		panic(http.ErrAbortHandler) // ends the connection, and is not logged
-	case BreakReset:
+	if f.Break == BreakReset {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			panic(http.ErrAbortHandler) // not HTTP/1: it has no connection of its own
