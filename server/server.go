@@ -189,6 +189,9 @@ func (s *Server) startSweeper(db sharelink.Store) func() error {
 	}
 }
 
+// Contract returns the contract that requests are checked against. Like NewOn it is for this module.
+func (s *Server) Contract() *contract.Contract { return s.contract }
+
 // Handler returns the service as an http.Handler at the root of its host. See Mount for a place beside others.
 func (s *Server) Handler() http.Handler { return s.handler }
 

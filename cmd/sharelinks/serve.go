@@ -67,6 +67,11 @@ func (p *program) runServer(ctx context.Context, config server.Config) error {
 		showFirstStart()
 		fmt.Fprintf(p.stdout, "listening on %s\n", url)
 	})
+	return listenFailure(err)
+}
+
+// listenFailure adds a hint to the error of a server that could not listen.
+func listenFailure(err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &failure{err: err, hint: "another server may be running there; --addr 127.0.0.1:0 picks a free port"}
 	}

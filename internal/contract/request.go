@@ -57,7 +57,7 @@ func (o *Operation) checkParams(r *http.Request, pathParam func(string) string) 
 		for _, name := range slices.Sorted(maps.Keys(query)) {
 			if o.query[name] == nil {
 				detail, hint := unknownName("query parameter", name, aliasesOf(o.query, func(p *openapi3.Parameter) map[string]any { return p.Extensions }))
-				violations = append(violations, Violation{In: InQuery, Name: printable(name), Detail: detail, Hint: hint})
+				violations = append(violations, Violation{In: InQuery, Name: printable(name), Detail: detail, Hint: hint, Unknown: true})
 			}
 		}
 	}

@@ -31,6 +31,7 @@ type Violation struct {
 	Name    string // elsewhere: the name of the parameter or header
 	Detail  string // what was wrong and what would be right
 	Hint    string // what was probably meant, or ""
+	Unknown bool   // whether it is a field or a query parameter that the document does not have
 }
 
 // Violations are what is wrong with one request or response, at most MaxViolations in full.
@@ -132,7 +133,7 @@ func unknownFields(parent string, found *openapi3.SchemaError) Violations {
 		if _, ok := known[name]; ok {
 			continue
 		}
-		v := Violation{In: InBody, Pointer: parent}
+		v := Violation{In: InBody, Pointer: parent, Unknown: true}
 		if len(violations) < MaxViolations { // beyond that it is counted, not described
 			v.Detail, v.Hint = unknownName("field", name, known)
 			v.Pointer = printable(parent + pointerTo([]string{name}))

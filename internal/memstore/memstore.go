@@ -115,6 +115,7 @@ func do(ctx context.Context, s *Store, operation func(d *Data) error) error {
 }
 
 func notFound(detail string) error { return &sharelink.Error{Code: sharelink.NotFound, Detail: detail} }
+
 func conflict(detail string) error { return &sharelink.Error{Code: sharelink.Conflict, Detail: detail} }
 
 // Ping implements sharelink.Store.

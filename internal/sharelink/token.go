@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,9 +49,12 @@ func HashSecret(secret string) Hash { return sha256.Sum256([]byte(secret)) }
 
 // NewID returns a UUIDv7 (RFC 9562) of the instant, to the millisecond, with 74 bits from crypto/rand. The instant is the
 // caller's, not the wall clock's, so that an id and a CreatedAt made from one reading of the clock sort alike.
-func NewID(at time.Time) (uuid.UUID, error) {
+func NewID(at time.Time) (uuid.UUID, error) { return NewIDFrom(rand.Reader, at) }
+
+// NewIDFrom returns a UUIDv7 as NewID does, with its random bits from a reader.
+func NewIDFrom(random io.Reader, at time.Time) (uuid.UUID, error) {
 	var id uuid.UUID
-	if _, err := rand.Read(id[:]); err != nil {
+	if _, err := io.ReadFull(random, id[:]); err != nil {
 		return uuid.Nil, fmt.Errorf("read random bits: %w", err)
 	}
 	first := FirstID(at)

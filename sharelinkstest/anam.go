@@ -1,0 +1,155 @@
+package sharelinkstest
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Anam is a stand-in for https://api.anam.ai as the service uses it: the personas of one account, and session tokens. It is
+// safe for concurrent use.
+type Anam struct {
+	URL string // such as http://127.0.0.1:41234
+	Key string // the API key of the account; any other is a 401
+
+	closing  chan struct{}
+	handlers sync.WaitGroup
+	close    func() error
+
+	mu       sync.Mutex
+	personas map[string]string // names by id
+	faults   []Fault
+	requests []string
+	sessions int
+}
+
+// NewAnam starts an Anam that is closed when the test ends. Its account has no personas.
+func NewAnam(tb TB) *Anam {
+	tb.Helper()
+	a, err := startAnam()
+	if err != nil {
+		tb.Fatalf("sharelinkstest: NewAnam: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := a.close(); err != nil {
+			tb.Errorf("sharelinkstest: %v", err)
+		}
+	})
+	return a
+}
+
+func startAnam() (*Anam, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	a := &Anam{
+		URL: "http://" + listener.Addr().String(), Key: "anam-key-that-stays-on-the-server",
+		closing: make(chan struct{}), personas: map[string]string{},
+	}
+	server := &http.Server{Handler: a, ReadHeaderTimeout: 10 * time.Second}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) }) // it ends with the listener, by Close
+	a.close = func() error {
+		close(a.closing)
+		err := server.Close()
+		serving.Wait()
+		a.handlers.Wait()
+		return err
+	}
+	return a, nil
+}
+
+// AddPersona adds a persona to the account and returns its id.
+func (a *Anam) AddPersona(name string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := uuid.NewString()
+	a.personas[id] = name
+	return id
+}
+
+// Fail queues faults for the session tokens that are asked for next, such as Fault{Status: 402} for an account that is used
+// up, 429 for one that is too busy, and 503 for an Anam that is down. The zero Fault is a call with which nothing goes wrong.
+func (a *Anam) Fail(faults ...Fault) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults = append(a.faults, faults...)
+}
+
+// Requests returns what was asked for since the start, as "POST /v1/auth/session-token {body}", oldest first.
+func (a *Anam) Requests() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.requests)
+}
+
+// Sessions returns how many session tokens were handed out: session-1, session-2 and so on.
+func (a *Anam) Sessions() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sessions
+}
+
+// reset forgets faults, requests and sessions, and keeps the personas.
+func (a *Anam) reset() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults, a.requests, a.sessions = nil, nil, 0
+}
+
+// ServeHTTP answers as Anam does, with faults where some are queued.
+func (a *Anam) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.handlers.Add(1)
+	defer a.handlers.Done()
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	if err != nil {
+		return // the caller is gone
+	}
+	result, fault := a.carryOut(r, body)
+	fault.send(w, r, result, a.closing)
+}
+
+// carryOut returns the answer to a request, and the fault to send it with.
+func (a *Anam) carryOut(r *http.Request, body []byte) (*answer, Fault) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.requests = append(a.requests, fmt.Sprintf("%s %s %s", r.Method, r.URL, body))
+	id, isPersona := strings.CutPrefix(r.URL.Path, "/v1/personas/")
+	name, known := a.personas[id]
+	switch {
+	case r.Header.Get("Authorization") != "Bearer "+a.Key:
+		return nest(Fault{Status: http.StatusUnauthorized}), Fault{}
+	case r.Method == http.MethodGet && isPersona && known:
+		result := &answer{header: http.Header{}, status: http.StatusOK}
+		result.json("application/json", map[string]any{"id": id, "name": name, "createdAt": "2026-04-20T10:00:00.000Z"})
+		return result, Fault{}
+	case r.Method != http.MethodPost || r.URL.Path != "/v1/auth/session-token":
+		return nest(Fault{Status: http.StatusNotFound}), Fault{}
+	}
+	fault := Fault{}
+	if len(a.faults) > 0 {
+		fault, a.faults = a.faults[0], a.faults[1:]
+	}
+	if fault.Status != 0 {
+		return nest(fault), fault
+	}
+	a.sessions++
+	result := &answer{header: http.Header{}, status: http.StatusOK}
+	result.json("application/json", map[string]any{"sessionToken": fmt.Sprintf("session-%d", a.sessions)})
+	return result, fault
+}
+
+// nest returns the answer of a fault with a status, by default as Anam's API words it.
+func nest(f Fault) *answer {
+	f.Body = cmp.Or(f.Body, BodyNest)
+	return f.madeUp(nil, nil, "")
+}
