@@ -11,7 +11,7 @@ var layers = [][]string{
 	{""},
 	{"api", "internal/redact"},
 	{"internal/sharelink", "client/wire", "server/internal/wire", "internal/contract"},
-	{"internal/service", "internal/store", "internal/memstore", "internal/pages"},
+	{"internal/service", "internal/store", "internal/memstore", "internal/pages", "internal/proxy"},
 	{"internal/anam", "internal/session"},
 	{"client", "server"},
 	{"sharelinkstest"},
