@@ -70,7 +70,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-var readyLine = regexp.MustCompile(`^listening on (http://\S+)\n$`)
+var readyLine = regexp.MustCompile(`^(?:listening on )?(http://\S+)\n$`)
 
 // waitready NAME waits until the server whose output goes to NAME.out is ready, and sets $URL. The ready line must be
 // all that there is.
