@@ -19,7 +19,9 @@ import (
 )
 
 // testedGo lists the Go files from which the README takes its samples. Tests compile and run them.
-var testedGo = []string{"../server/example_test.go", "../client/example_test.go", "../client/internal/consumer/main.go"}
+var testedGo = []string{
+	"../server/example_test.go", "../client/example_test.go", "../client/internal/consumer/main.go", "../sharelinkstest/example_test.go",
+}
 
 // sample is a fenced block of a page of documentation.
 type sample struct{ language, text string }
@@ -43,15 +45,28 @@ func samples(t *testing.T, page string) []sample {
 // as a reader would type them; answers have the shape that is shown; Go is code that a test runs.
 func TestREADME(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("README NOT TESTED: curl is missing")
+	readPage(t, "README.md")
+}
+
+// So does every sample of the page about testing. A program or a file is kept under the name in its first line.
+func TestTestingPage(t *testing.T) {
+	t.Parallel()
+	readPage(t, "docs/testing.md")
+}
+
+func readPage(t *testing.T, page string) {
+	t.Helper()
+	for _, program := range []string{"curl", "node", "python3"} {
+		if _, err := exec.LookPath(program); err != nil {
+			if os.Getenv("CI") != "" {
+				t.Fatalf("%s NOT TESTED: %s is missing", page, program)
+			}
+			t.Skipf("%s NOT TESTED: %s is missing", page, program)
 		}
-		t.Skip("README NOT TESTED: curl is missing")
 	}
 	r := newReader(t)
 	printed := ""
-	for _, s := range samples(t, "README.md") {
+	for _, s := range samples(t, page) {
 		switch s.language {
 		case "sh":
 			printed = r.run(s.text)
@@ -62,8 +77,14 @@ func TestREADME(t *testing.T) {
 			}
 		case "json":
 			checkShape(t, r.local(s.text), printed)
+		case "text":
+			if strings.TrimSpace(printed) != strings.TrimSpace(s.text) {
+				t.Errorf("shown is\n%sand printed was\n%s", s.text, printed)
+			}
 		case "go":
 			checkIsTested(t, s.text)
+		case "js", "python", "yaml":
+			r.keep(s.text)
 		default:
 			t.Errorf("nothing runs this sample:\n%s", s.text)
 		}
@@ -76,14 +97,15 @@ type reader struct {
 	stdin     io.Writer
 	stdout    *bufio.Reader
 	stderr    lockedBuffer
+	dir       string
 	addresses []string // pairs: an address in the README, and the one in its place
 }
 
 func newReader(t *testing.T) *reader {
 	t.Helper()
-	r := &reader{t: t}
+	r := &reader{t: t, dir: t.TempDir()}
 	cmd := command("bash", "-s", binary)
-	cmd.Dir = t.TempDir()
+	cmd.Dir = r.dir
 	cmd.Stderr = &r.stderr
 	stdin, errIn := cmd.StdinPipe()
 	stdout, errOut := cmd.StdoutPipe()
@@ -98,7 +120,7 @@ func newReader(t *testing.T) *reader {
 	})
 	late := time.AfterFunc(2*time.Minute, kill)
 	t.Cleanup(func() { late.Stop() })
-	r.shell(`set -euo pipefail; mkdir bin; ln -s "$1" bin/sharelinks`)
+	r.shell(`set -euo pipefail; mkdir bin; ln -s "$1" bin/sharelinks; export PATH="$PWD/bin:$PATH"`)
 	return r
 }
 
@@ -122,8 +144,21 @@ func (r *reader) shell(commands string) (printed string) {
 // local puts the addresses of the servers where the README has its own.
 func (r *reader) local(text string) string { return strings.NewReplacer(r.addresses...).Replace(text) }
 
+// keep writes a sample to the file that its first line, a comment, names.
+func (r *reader) keep(sample string) {
+	r.t.Helper()
+	first, _, _ := strings.Cut(sample, "\n")
+	words := strings.Fields(first)
+	if len(words) != 2 || words[0] != "#" && words[0] != "//" {
+		r.t.Fatalf("the first line of this sample names no file:\n%s", sample)
+	}
+	if err := os.WriteFile(filepath.Join(r.dir, words[1]), []byte(sample), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 var (
-	serves  = regexp.MustCompile(`^(\w+=\S* )*sharelinks serve\b`)
+	serves  = regexp.MustCompile(`^(\w+=\S* )*sharelinks (serve|stub)\b`)
 	address = regexp.MustCompile(`--addr[ =](\S+)`)
 	ours    = regexp.MustCompile(`^github\.com/sharelinks-dev/sharelinks/([a-z/]+)@latest$`)
 )
@@ -173,6 +208,9 @@ func (r *reader) serve(line string) {
 	r.t.Helper()
 	line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
 	at := "127.0.0.1:8080"
+	if strings.Contains(line, "sharelinks stub") {
+		at = "127.0.0.1:4010"
+	}
 	if m := address.FindStringSubmatch(line); m != nil {
 		at = m[1]
 	}
@@ -189,7 +227,7 @@ func (r *reader) serve(line string) {
 		line += " --database '" + database + "'"
 	}
 	ready := r.shell("rm -f ready; mkfifo ready; " + line + " >ready & read -r line <ready; echo \"$line\"")
-	free, ok := strings.CutPrefix(strings.TrimSpace(ready), "listening on http://")
+	free, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(ready), "listening on "), "http://")
 	if !ok {
 		r.t.Fatalf("no ready line but %q:\n%s", ready, &r.stderr)
 	}

@@ -1,7 +1,10 @@
 package memstore
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +61,8 @@ func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharel
 			d.repeats[repeatKey{link.OrganizationID, key.Key}] = repeat{*key, link}
 		}
 		d.put(link)
+		i, _ := d.place(link)
+		d.newest = slices.Insert(d.newest, i, link.Token)
 		return link, nil
 	})
 }
@@ -104,14 +109,23 @@ func (s *Store) Link(ctx context.Context, organization, id uuid.UUID) (sharelink
 // Links implements sharelink.Store.
 func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
 	return alone(ctx, s, func(d *Data) (sharelink.Page[sharelink.Link], error) {
-		var found []sharelink.Link
-		for _, l := range d.links {
+		var page sharelink.Page[sharelink.Link]
+		for _, token := range d.newest {
+			l := d.links[token]
 			if l.OrganizationID == organization && (!f.PersonaID.Valid || l.PersonaID == f.PersonaID.UUID) && matches(l, f.Search) {
-				found = append(found, l)
+				add(&page, l, f.Paging)
 			}
 		}
-		return page(found, f.Paging, func(l sharelink.Link) (time.Time, uuid.UUID) { return l.CreatedAt, l.ID }), nil
+		return page, nil
 	})
+}
+
+// add counts an item, and takes it into the page that it is on.
+func add[T any](page *sharelink.Page[T], item T, p sharelink.Paging) {
+	if int64(page.Total) >= p.Offset() && len(page.Items) < p.PerPage {
+		page.Items = append(page.Items, item)
+	}
+	page.Total++
 }
 
 func matches(l sharelink.Link, search string) bool {
@@ -137,6 +151,8 @@ func (s *Store) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sha
 	return alone(ctx, s, func(d *Data) (sharelink.Link, error) {
 		link, err := d.link(organization, id)
 		if err == nil {
+			i, _ := d.place(link)
+			d.newest = slices.Delete(d.newest, i, i+1)
 			delete(d.links, link.Token)
 			delete(d.linkTokens, idOf{organization, id})
 		}
@@ -223,7 +239,13 @@ func (s *Store) Visits(ctx context.Context, organization, link uuid.UUID, p shar
 				visits = append(visits, v)
 			}
 		}
-		return page(visits, p, func(v sharelink.Visit) (time.Time, uuid.UUID) { return v.At, v.ID }), nil
+		slices.SortFunc(visits, func(a, b sharelink.Visit) int {
+			return cmp.Or(b.At.Compare(a.At), bytes.Compare(b.ID[:], a.ID[:]))
+		})
+		for _, v := range visits {
+			add(&found, v, p)
+		}
+		return found, nil
 	})
 }
 

@@ -1,13 +1,13 @@
-// Package memstore is a sharelink.Store in memory, for a server whose data may be lost with it. A read of a list goes
-// through all there is: it is made for thousands of links, not for millions.
+// Package memstore is a sharelink.Store in memory, for a server whose data may be lost with it. A list is read by going
+// through all that there is: it is made for thousands of links, not for millions.
 package memstore
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +37,7 @@ type Data struct {
 	keys          map[sharelink.Hash]sharelink.Key
 	links         map[string]sharelink.Link // by token
 	linkTokens    map[idOf]string
+	newest        []string // tokens of links, newest first, ties by id
 	repeats       map[repeatKey]repeat
 	visits        map[uuid.UUID]sharelink.Visit
 	signingKey    *sharelink.SigningKey
@@ -90,6 +91,7 @@ func (d Data) clone() Data {
 	d.keys = maps.Clone(d.keys)
 	d.links = maps.Clone(d.links)
 	d.linkTokens = maps.Clone(d.linkTokens)
+	d.newest = slices.Clone(d.newest)
 	d.repeats = maps.Clone(d.repeats)
 	d.visits = maps.Clone(d.visits)
 	return d
@@ -127,14 +129,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// page returns one page of the items, newest first, ties by id.
-func page[T any](items []T, p sharelink.Paging, at func(T) (time.Time, uuid.UUID)) sharelink.Page[T] {
-	slices.SortFunc(items, func(a, b T) int {
-		aTime, aID := at(a)
-		bTime, bID := at(b)
-		return cmp.Or(bTime.Compare(aTime), strings.Compare(bID.String(), aID.String()))
+// place returns where a link of this instant and id stands among the newest, and whether it is there.
+func (d *Data) place(link sharelink.Link) (int, bool) {
+	return slices.BinarySearchFunc(d.newest, link, func(token string, link sharelink.Link) int {
+		other := d.links[token]
+		return cmp.Or(link.CreatedAt.Compare(other.CreatedAt), bytes.Compare(link.ID[:], other.ID[:]))
 	})
-	total := len(items)
-	first := int(min(p.Offset(), int64(total)))
-	return sharelink.Page[T]{Items: slices.Clone(items[first:min(first+p.PerPage, total)]), Total: total}
 }
