@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -211,5 +212,37 @@ func TestRecordBreaksOff(t *testing.T) {
 	}
 	if !errors.Is(p.RecordError(), errFull) || disk != -1 {
 		t.Errorf("%v after %d", p.RecordError(), disk)
+	}
+}
+
+// Whatever has the name of a secret in the document is marked, and the search, in which people look for tokens.
+func TestSecretsAreMarked(t *testing.T) {
+	t.Parallel()
+	c := load(t, true)
+	names := map[string]bool{"search": true}
+	var visit func(node any)
+	visit = func(node any) {
+		switch node := node.(type) {
+		case []any:
+			for _, v := range node {
+				visit(v)
+			}
+		case map[string]any:
+			properties, _ := node["properties"].(map[string]any)
+			for name := range properties {
+				names[name] = names[name] || secretName.MatchString(name)
+			}
+			if name, isParam := node["name"].(string); isParam && node["in"] != "header" {
+				names[name] = names[name] || secretName.MatchString(name)
+			}
+			for _, v := range node {
+				visit(v)
+			}
+		}
+	}
+	visit(decode(c.JSON))
+	maps.DeleteFunc(names, func(_ string, secret bool) bool { return !secret })
+	if diff := cmp.Diff(names, c.Secrets()); diff != "" || len(names) < 3 {
+		t.Errorf("%v: %s", names, diff)
 	}
 }
