@@ -206,20 +206,11 @@ func hold(body io.ReadCloser) (held []byte, whole bool, again io.ReadCloser) {
 		return []byte{}, true, body
 	}
 	held, err := io.ReadAll(io.LimitReader(body, maxChecked+1))
-	rest := io.Reader(body)
-	if err != nil {
-		rest = failed{err}
-	}
 	return held, err == nil && len(held) <= maxChecked, struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(held), rest), body}
+	}{io.MultiReader(bytes.NewReader(held), body), body} // which has no more, or fails again
 }
-
-// failed is the end of a body that broke off.
-type failed struct{ err error }
-
-func (f failed) Read([]byte) (int, error) { return 0, f.err }
 
 var tooLarge = fmt.Sprintf("is larger than %d bytes, or broke off, and is not checked", maxChecked)
 
