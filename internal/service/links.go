@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"strings"
 	"time"
 
@@ -50,16 +49,8 @@ func (s *Service) CreateLink(ctx context.Context, org sharelink.Organization, c 
 	if terms.RemoveWatermark && !org.WatermarkRemoval {
 		return sharelink.Link{}, errWatermark
 	}
-	id, err := s.options.NewID(now)
-	if err != nil {
-		return sharelink.Link{}, fmt.Errorf("make a link id: %w", err)
-	}
-	token, err := s.options.NewToken()
-	if err != nil {
-		return sharelink.Link{}, fmt.Errorf("make a token: %w", err)
-	}
 	return s.options.Store.CreateLink(ctx, sharelink.Link{
-		ID: id, Token: token, CreatedAt: now,
+		ID: s.options.NewID(now), Token: s.options.NewToken(), CreatedAt: now,
 		PersonaID: c.PersonaID, PersonaName: persona.Name, OrganizationID: org.ID,
 		Terms: terms,
 	}, idempotency)

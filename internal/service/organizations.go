@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -27,11 +26,7 @@ func (s *Service) CreateOrganization(ctx context.Context, name string, watermark
 		return sharelink.Organization{}, err
 	}
 	now := s.instant()
-	id, err := s.options.NewID(now)
-	if err != nil {
-		return sharelink.Organization{}, fmt.Errorf("make an organization id: %w", err)
-	}
-	org := sharelink.Organization{ID: id, Name: name, WatermarkRemoval: watermarkRemoval, CreatedAt: now}
+	org := sharelink.Organization{ID: s.options.NewID(now), Name: name, WatermarkRemoval: watermarkRemoval, CreatedAt: now}
 	return org, s.options.Store.CreateOrganization(ctx, org)
 }
 
@@ -62,11 +57,7 @@ func (s *Service) AddPersona(ctx context.Context, organization string, id *uuid.
 	}
 	now := s.instant()
 	if id == nil {
-		made, err := s.options.NewID(now)
-		if err != nil {
-			return sharelink.Persona{}, fmt.Errorf("make a persona id: %w", err)
-		}
-		id = &made
+		id = new(s.options.NewID(now))
 	}
 	p := sharelink.Persona{ID: *id, OrganizationID: org.ID, Name: name, CreatedAt: now}
 	return p, s.options.Store.AddPersona(ctx, p)
@@ -106,18 +97,13 @@ func (s *Service) CreateKey(ctx context.Context, organization, label string) (se
 			return "", sharelink.Key{}, err
 		}
 	}
-	secret, made, err := newKey(org, label, s.instant())
-	if err != nil {
-		return "", sharelink.Key{}, err
-	}
+	secret, made := newKey(org, label, s.instant())
 	return secret, *made, s.options.Store.AddKey(ctx, *made, sharelink.HashSecret(secret))
 }
 
-func newKey(org sharelink.Organization, label string, now time.Time) (secret string, key *sharelink.Key, err error) {
-	if secret, err = sharelink.NewSecret(); err != nil {
-		return "", nil, fmt.Errorf("make an API key: %w", err)
-	}
-	return secret, &sharelink.Key{Prefix: sharelink.VisiblePrefix(secret), Label: label, OrganizationID: org.ID, CreatedAt: now}, nil
+func newKey(org sharelink.Organization, label string, now time.Time) (secret string, key *sharelink.Key) {
+	secret = sharelink.NewSecret()
+	return secret, &sharelink.Key{Prefix: sharelink.VisiblePrefix(secret), Label: label, OrganizationID: org.ID, CreatedAt: now}
 }
 
 // Keys returns an organization's keys, the revoked ones too, oldest first. Errors: NotFound, Unavailable.

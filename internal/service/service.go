@@ -5,7 +5,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,11 +18,11 @@ type Service struct{ options Options }
 // Options are what a service is made from. Only the store is needed.
 type Options struct {
 	Store    sharelink.Store
-	Now      func() time.Time                      // the clock; nil is time.Now
-	NewID    func(at time.Time) (uuid.UUID, error) // nil is sharelink.NewID
-	NewToken func() (string, error)                // nil is sharelink.NewToken
-	Personas Personas                              // nil is LocalPersonas
-	Sessions Sessions                              // without it no link can be opened
+	Now      func() time.Time             // the clock; nil is time.Now
+	NewID    func(at time.Time) uuid.UUID // nil is sharelink.NewID
+	NewToken func() string                // nil is sharelink.NewToken
+	Personas Personas                     // nil is LocalPersonas
+	Sessions Sessions                     // without it no link can be opened
 
 	SessionTimeout  time.Duration // how long a session may take to be made; 0 is 10 s
 	VisitsRetention time.Duration // how long visits are kept; 0 is for ever
@@ -92,16 +91,10 @@ const DefaultOrganization = "default"
 // organization it changes nothing.
 func (s *Service) Bootstrap(ctx context.Context, withKey bool) (secret string, created bool, err error) {
 	now := s.instant()
-	id, err := s.options.NewID(now)
-	if err != nil {
-		return "", false, fmt.Errorf("make an organization id: %w", err)
-	}
-	org := sharelink.Organization{ID: id, Name: DefaultOrganization, CreatedAt: now}
+	org := sharelink.Organization{ID: s.options.NewID(now), Name: DefaultOrganization, CreatedAt: now}
 	var key *sharelink.Key
 	if withKey {
-		if secret, key, err = newKey(org, "first start", now); err != nil {
-			return "", false, err
-		}
+		secret, key = newKey(org, "first start", now)
 	}
 	cara := sharelink.Persona{ID: uuid.Nil, OrganizationID: org.ID, Name: "Cara", CreatedAt: now}
 	created, err = s.options.Store.Bootstrap(ctx, org, cara, key, sharelink.HashSecret(secret))

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,16 +23,10 @@ const (
 )
 
 // NewToken returns a new share link token from crypto/rand, such as sh_2kL9pQxYzR4vN8mBwHfJc.
-func NewToken() (string, error) {
-	s, err := gonanoid.Generate(alphabet, tokenLetters)
-	return tokenPrefix + s, err
-}
+func NewToken() string { return tokenPrefix + gonanoid.MustGenerate(alphabet, tokenLetters) }
 
 // NewSecret returns a new API key from crypto/rand: ak_ and 40 letters, 234 bits.
-func NewSecret() (string, error) {
-	s, err := gonanoid.Generate(alphabet, secretLetters)
-	return secretPrefix + s, err
-}
+func NewSecret() string { return secretPrefix + gonanoid.MustGenerate(alphabet, secretLetters) }
 
 // VisiblePrefix returns the part of an API key that may be shown, at most its first 11 characters.
 func VisiblePrefix(secret string) string {
@@ -48,16 +41,14 @@ func HashSecret(secret string) Hash { return sha256.Sum256([]byte(secret)) }
 
 // NewID returns a UUIDv7 (RFC 9562) of the instant, to the millisecond, with 74 bits from crypto/rand. The instant is the
 // caller's, not the wall clock's, so that an id and a CreatedAt made from one reading of the clock sort alike.
-func NewID(at time.Time) (uuid.UUID, error) {
+func NewID(at time.Time) uuid.UUID {
 	var id uuid.UUID
-	if _, err := rand.Read(id[:]); err != nil {
-		return uuid.Nil, fmt.Errorf("read random bits: %w", err)
-	}
+	_, _ = rand.Read(id[:]) // it never fails
 	first := FirstID(at)
 	copy(id[:6], first[:6])
 	id[6] = 0x70 | id[6]&0x0f
 	id[8] = 0x80 | id[8]&0x3f
-	return id, nil
+	return id
 }
 
 // FirstID returns the smallest UUIDv7 of an instant: below it are the ids of all instants before.
