@@ -47,7 +47,7 @@ func (o operations) ListShareLinks(ctx context.Context, r wire.ListShareLinksReq
 	if id := r.Params.PersonaID; id != nil {
 		f.PersonaID = uuid.NullUUID{UUID: parseID(*id), Valid: true}
 	}
-	page, err := o.service.Links(ctx, organizationOf(ctx), f)
+	page, err := o.service.Links(ctx, organizationOf(ctx).ID, f)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (o operations) ListShareLinks(ctx context.Context, r wire.ListShareLinksReq
 
 // GetShareLink answers GET /v1/share-links/{id}.
 func (o operations) GetShareLink(ctx context.Context, r wire.GetShareLinkRequestObject) (wire.GetShareLinkResponseObject, error) {
-	link, err := o.service.Link(ctx, organizationOf(ctx), parseID(r.ID))
+	link, err := o.service.Link(ctx, organizationOf(ctx).ID, parseID(r.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (o operations) UpdateShareLink(ctx context.Context, r wire.UpdateShareLinkR
 
 // DeleteShareLink answers DELETE /v1/share-links/{id}.
 func (o operations) DeleteShareLink(ctx context.Context, r wire.DeleteShareLinkRequestObject) (wire.DeleteShareLinkResponseObject, error) {
-	link, err := o.service.DeleteLink(ctx, organizationOf(ctx), parseID(r.ID))
+	link, err := o.service.DeleteLink(ctx, organizationOf(ctx).ID, parseID(r.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -150,7 +150,7 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	if s.config.APIKey == "" {
 		return nil
 	}
-	_, err := s.service.Organization(ctx, service.DefaultOrganization)
+	_, err := s.service.OrganizationNamed(ctx, service.DefaultOrganization)
 	if sharelink.CodeOf(err) == sharelink.NotFound {
 		return fmt.Errorf("the configured API key is a key of the organization %q, which this database does not have; create it, or unset the key", service.DefaultOrganization)
 	}

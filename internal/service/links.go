@@ -56,15 +56,10 @@ func (s *Service) CreateLink(ctx context.Context, org sharelink.Organization, c 
 	}, idempotency)
 }
 
-// Link returns one of the organization's links. Errors: NotFound, Unavailable.
-func (s *Service) Link(ctx context.Context, org sharelink.Organization, id uuid.UUID) (sharelink.Link, error) {
-	return s.options.Store.Link(ctx, org.ID, id)
-}
-
 // Links returns one page of the organization's links. Error: Unavailable.
-func (s *Service) Links(ctx context.Context, org sharelink.Organization, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
+func (s *Service) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
 	f.Search = strings.TrimSpace(f.Search)
-	return s.options.Store.Links(ctx, org.ID, f)
+	return s.options.Store.Links(ctx, organization, f)
 }
 
 // UpdateLink applies a change to one of the organization's links.
@@ -83,16 +78,6 @@ func (s *Service) UpdateLink(ctx context.Context, org sharelink.Organization, id
 		return sharelink.Link{}, errWatermark
 	}
 	return s.options.Store.UpdateLink(ctx, org.ID, id, change, s.instant())
-}
-
-// DeleteLink deletes one of the organization's links and returns what it was. Errors: NotFound, Unavailable.
-func (s *Service) DeleteLink(ctx context.Context, org sharelink.Organization, id uuid.UUID) (sharelink.Link, error) {
-	return s.options.Store.DeleteLink(ctx, org.ID, id)
-}
-
-// Visits returns one page of the visits of one of the organization's links. Errors: NotFound, Unavailable.
-func (s *Service) Visits(ctx context.Context, org sharelink.Organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
-	return s.options.Store.Visits(ctx, org.ID, link, p)
 }
 
 var errWatermark = sharelink.FieldError(sharelink.Forbidden, "/removeWatermark", "the organization may not remove the watermark")

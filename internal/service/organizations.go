@@ -30,25 +30,10 @@ func (s *Service) CreateOrganization(ctx context.Context, name string, watermark
 	return org, s.options.Store.CreateOrganization(ctx, org)
 }
 
-// Organization returns the organization with this name. Errors: NotFound, Unavailable.
-func (s *Service) Organization(ctx context.Context, name string) (sharelink.Organization, error) {
-	return s.options.Store.OrganizationNamed(ctx, name)
-}
-
-// Organizations returns all, by name. Error: Unavailable.
-func (s *Service) Organizations(ctx context.Context) ([]sharelink.Organization, error) {
-	return s.options.Store.Organizations(ctx)
-}
-
-// SetWatermarkRemoval sets whether an organization's links may remove the watermark. Errors: NotFound, Unavailable.
-func (s *Service) SetWatermarkRemoval(ctx context.Context, organization string, allowed bool) (sharelink.Organization, error) {
-	return s.options.Store.SetWatermarkRemoval(ctx, organization, allowed)
-}
-
 // AddPersona adds a persona to an organization; with a nil id it gets a new one. Errors: Invalid, NotFound, Conflict,
 // Unavailable.
 func (s *Service) AddPersona(ctx context.Context, organization string, id *uuid.UUID, name string) (sharelink.Persona, error) {
-	org, err := s.options.Store.OrganizationNamed(ctx, organization)
+	org, err := s.OrganizationNamed(ctx, organization)
 	if err != nil {
 		return sharelink.Persona{}, err
 	}
@@ -78,7 +63,7 @@ func (s *Service) RemovePersona(ctx context.Context, organization string, id uui
 
 // inOrganization calls do with the id of the organization of this name.
 func inOrganization[T any](ctx context.Context, s *Service, name string, do func(ctx context.Context, org uuid.UUID) (T, error)) (T, error) {
-	org, err := s.options.Store.OrganizationNamed(ctx, name)
+	org, err := s.OrganizationNamed(ctx, name)
 	if err != nil {
 		return *new(T), err
 	}
@@ -88,7 +73,7 @@ func inOrganization[T any](ctx context.Context, s *Service, name string, do func
 // CreateKey makes an API key for an organization and returns it: the only time that it can be seen.
 // Errors: Invalid, NotFound, Unavailable.
 func (s *Service) CreateKey(ctx context.Context, organization, label string) (secret string, key sharelink.Key, err error) {
-	org, err := s.options.Store.OrganizationNamed(ctx, organization)
+	org, err := s.OrganizationNamed(ctx, organization)
 	if err != nil {
 		return "", sharelink.Key{}, err
 	}

@@ -13,7 +13,21 @@ import (
 )
 
 // Service is the one way to the store. Its errors are *sharelink.Error, or failures inside.
-type Service struct{ options Options }
+type Service struct {
+	plain
+	options Options
+}
+
+// plain are the methods of the store that the service has as they are, without a rule of its own.
+type plain interface {
+	Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error)
+	DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error)
+	Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error)
+	Organizations(ctx context.Context) ([]sharelink.Organization, error)
+	OrganizationNamed(ctx context.Context, name string) (sharelink.Organization, error)
+	SetWatermarkRemoval(ctx context.Context, organization string, allowed bool) (sharelink.Organization, error)
+	Ping(ctx context.Context) error
+}
 
 // Options are what a service is made from. Only the store is needed.
 type Options struct {
@@ -63,7 +77,7 @@ func New(o Options) *Service {
 	if o.Observe == nil {
 		o.Observe = func(sharelink.Outcome) {}
 	}
-	return &Service{options: o}
+	return &Service{plain: o.Store, options: o}
 }
 
 // instant reads the clock, in UTC and at the precision that is kept.
@@ -79,9 +93,6 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 	return err
 }
-
-// Ping returns an error when the store cannot answer.
-func (s *Service) Ping(ctx context.Context) error { return s.options.Store.Ping(ctx) }
 
 // DefaultOrganization is the name of the organization that a first start creates.
 const DefaultOrganization = "default"
