@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -153,8 +154,9 @@ func claim(batch []*job, j *job) []*job {
 // a third of the writes a second: SQLite keeps a copy of each page that each of them touches.
 func (g *groupCommit) commit(batch []*job) {
 	ctx := context.Background()
+	fails := func(j *job) bool { return g.runOne(ctx, j) != nil }
 	err := g.exec(ctx, "BEGIN IMMEDIATE")
-	if err == nil && !g.allSucceed(ctx, batch) && len(batch) > 1 {
+	if err == nil && slices.ContainsFunc(batch, fails) && len(batch) > 1 {
 		// SQLite may have rolled back already; then there is nothing to roll back and the second BEGIN says what is wrong.
 		_ = g.exec(ctx, "ROLLBACK")
 		if err = g.exec(ctx, "BEGIN IMMEDIATE"); err == nil {
@@ -177,16 +179,6 @@ func (g *groupCommit) commit(batch []*job) {
 	}
 }
 
-// allSucceed runs the jobs one after the other until one fails.
-func (g *groupCommit) allSucceed(ctx context.Context, batch []*job) bool {
-	for _, j := range batch {
-		if g.runOne(ctx, j) != nil {
-			return false
-		}
-	}
-	return true
-}
-
 // eachByItself runs each job in a savepoint. The error is one that leaves nothing to commit.
 func (g *groupCommit) eachByItself(ctx context.Context, batch []*job) error {
 	for _, j := range batch {
@@ -206,16 +198,14 @@ func (g *groupCommit) eachByItself(ctx context.Context, batch []*job) error {
 }
 
 // runOne sets the error of a job and returns it too.
-func (g *groupCommit) runOne(ctx context.Context, j *job) error {
-	func() {
-		defer func() {
-			if p := recover(); p != nil {
-				j.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-			}
-		}()
-		j.err = j.fn(ctx, g.conn)
+func (g *groupCommit) runOne(ctx context.Context, j *job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+		j.err = err
 	}()
-	return j.err
+	return j.fn(ctx, g.conn)
 }
 
 func (g *groupCommit) exec(ctx context.Context, statement string) error {
