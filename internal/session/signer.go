@@ -23,6 +23,7 @@ const Lifetime = time.Hour
 type Signer struct {
 	key    ed25519.PrivateKey
 	kid    string
+	keySet []byte
 	issuer func() string
 }
 
@@ -51,7 +52,11 @@ func NewSigner(ctx context.Context, store keyStore, now time.Time, issuer func()
 		return nil, fmt.Errorf("read the signing key: %w", err)
 	}
 	s := &Signer{key: ed25519.NewKeyFromSeed(key.Seed[:]), issuer: issuer}
-	s.kid = s.thumbprint()
+	x := base64.RawURLEncoding.EncodeToString(s.key.Public().(ed25519.PublicKey))
+	// The key id is the thumbprint (RFC 7638, of the members that RFC 8037 requires).
+	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + x + `"}`))
+	s.kid = base64.RawURLEncoding.EncodeToString(sum[:])
+	s.keySet = fmt.Appendf(nil, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"%s","kid":"%s","use":"sig","alg":"EdDSA"}]}`, x, s.kid)
 	return s, nil
 }
 
@@ -79,18 +84,5 @@ func (s *Signer) Session(_ context.Context, link sharelink.Link, visit sharelink
 	return sharelink.Session{Token: text, ExpiresAt: until}, nil
 }
 
-func (s *Signer) x() string {
-	return base64.RawURLEncoding.EncodeToString(s.key.Public().(ed25519.PublicKey))
-}
-
-// thumbprint returns the key id (RFC 7638, of the members that RFC 8037 requires).
-func (s *Signer) thumbprint() string {
-	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + s.x() + `"}`))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
 // KeySet returns the public half of the key as a JSON Web Key Set (RFC 7517, RFC 8037).
-func (s *Signer) KeySet() []byte {
-	const set = `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"%s","kid":"%s","use":"sig","alg":"EdDSA"}]}`
-	return fmt.Appendf(nil, set, s.x(), s.kid) // base64, which needs no escaping
-}
+func (s *Signer) KeySet() []byte { return s.keySet }
