@@ -13,25 +13,15 @@ import (
 // alphabet has 58 letters and digits; those that look alike (0 O, I l) are left out. 21 of them carry 123 bits.
 const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
-const (
-	tokenPrefix  = "sh_"
-	tokenLetters = 21
-
-	secretPrefix  = "ak_"
-	secretLetters = 40
-	visibleLength = len(secretPrefix) + 8 // of an API key, what may be shown to recognise it: 8 letters, 47 bits
-)
-
 // NewToken returns a new share link token from crypto/rand, such as sh_2kL9pQxYzR4vN8mBwHfJc.
-func NewToken() string { return tokenPrefix + gonanoid.MustGenerate(alphabet, tokenLetters) }
+func NewToken() string { return "sh_" + gonanoid.MustGenerate(alphabet, 21) }
 
 // NewSecret returns a new API key from crypto/rand: ak_ and 40 letters, 234 bits.
-func NewSecret() string { return secretPrefix + gonanoid.MustGenerate(alphabet, secretLetters) }
+func NewSecret() string { return "ak_" + gonanoid.MustGenerate(alphabet, 40) }
 
-// VisiblePrefix returns the part of an API key that may be shown, at most its first 11 characters.
-func VisiblePrefix(secret string) string {
-	return secret[:min(len(secret), visibleLength)]
-}
+// VisiblePrefix returns the part of an API key that may be shown to recognise it: ak_ and 8 letters, 47 bits. A text that
+// is shorter is returned whole.
+func VisiblePrefix(secret string) string { return secret[:min(len(secret), len("ak_")+8)] }
 
 // Hash is what is kept of an API key: its SHA-256. A key has too many bits to guess, so no salt and no slow hash is needed.
 type Hash [sha256.Size]byte
