@@ -10,18 +10,13 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/sharelinks-dev/sharelinks/api"
-	"github.com/sharelinks-dev/sharelinks/internal/pages"
 	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/server/internal/wire"
 )
 
 // operations translates between the wire and the service. Nothing is decided here.
-type operations struct {
-	service    *service.Service
-	pages      *pages.Pages
-	publicPath func() string
-}
+type operations struct{ *Server }
 
 var _ wire.StrictServerInterface = operations{}
 

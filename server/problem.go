@@ -221,7 +221,7 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false) // people read it too, and never as HTML
 	if err := encoder.Encode(api.Problem{
-		Type:     s.publicURL() + "/problems/" + k.name,
+		Type:     s.PublicURL() + "/problems/" + k.name,
 		Title:    k.title,
 		Status:   k.status,
 		Detail:   e.Detail,

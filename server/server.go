@@ -2,6 +2,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	m := newMetrics(config.version())
+	m := newMetrics(cmp.Or(config.Version, "dev"))
 	db, err := store.Open(ctx, config.Database, store.Options{Logger: config.Logger, Observe: m.stored, ObserveBatch: m.batched})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -75,7 +76,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 func newServer(ctx context.Context, config Config, db sharelink.Store, m *metrics) (*Server, error) {
 	s := &Server{
 		config:         config,
-		logger:         config.Logger,
+		logger:         cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
 		now:            config.Now,
 		operations:     map[route]*contract.Operation{},
 		metrics:        m,
@@ -85,22 +86,15 @@ func newServer(ctx context.Context, config Config, db sharelink.Store, m *metric
 		opensByLink:    newBuckets[uuid.UUID](config.LinkOpenRate, config.LinkOpenBurst),
 		unknownTokens:  newBuckets[netip.Prefix](config.UnknownTokenRate, config.UnknownTokenBurst),
 	}
-	if s.logger == nil {
-		s.logger = slog.New(slog.DiscardHandler)
-	}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	public := config.PublicURL
-	if public == "" {
-		public = "http://" + config.Addr
-	}
-	s.setPublicURL(public)
+	s.setPublicURL(cmp.Or(config.PublicURL, "http://"+config.Addr))
 	var err error
 	if s.contract, err = contract.Load(sharelinks.Spec(), contract.Options{MaxBody: maxBody, Formats: formats}); err != nil {
 		return nil, err
 	}
-	if s.signer, err = session.NewSigner(ctx, db, s.now(), s.publicURL); err != nil {
+	if s.signer, err = session.NewSigner(ctx, db, s.now(), s.PublicURL); err != nil {
 		return nil, err
 	}
 	options := service.Options{
@@ -119,7 +113,7 @@ func newServer(ctx context.Context, config Config, db sharelink.Store, m *metric
 	}
 	s.service = service.New(options)
 	s.pages = pages.New(pages.Config{
-		PublicURL: s.publicURL, PublicPath: s.publicPath, Player: config.PlayerScript, Integrity: config.playerIntegrity(), Engine: engine,
+		PublicURL: s.PublicURL, PublicPath: s.publicPath, Player: config.PlayerScript, Integrity: config.playerIntegrity(), Engine: engine,
 	})
 	if err := s.bootstrap(ctx); err != nil {
 		return nil, err
@@ -131,12 +125,7 @@ func newServer(ctx context.Context, config Config, db sharelink.Store, m *metric
 
 // formats are the contract's string formats that OpenAPI does not have.
 var formats = map[string]contract.Format{
-	"origin": func(text string) error {
-		if _, err := sharelink.ParseOrigin(text); err != nil {
-			return err
-		}
-		return nil
-	},
+	"origin": func(text string) error { _, err := sharelink.ParseOrigin(text); return err },
 }
 
 // bootstrap makes an empty database ready for use, and refuses a configured key of an organization that does not exist.
@@ -200,7 +189,7 @@ func (s *Server) FirstStart() (key string, first bool) { return s.firstKey, s.fi
 
 // PublicURL returns where people reach the server, without a slash at its end. Without Config.PublicURL it is final once
 // Run is ready.
-func (s *Server) PublicURL() string { return s.publicURL() }
+func (s *Server) PublicURL() string { return s.public.Load().url }
 
 // publicAddress is where people reach the server, and the parts of that which requests need.
 type publicAddress struct {
@@ -209,7 +198,6 @@ type publicAddress struct {
 	origin string // of its pages, canonical
 }
 
-func (s *Server) publicURL() string  { return s.public.Load().url }
 func (s *Server) publicPath() string { return s.public.Load().path }
 
 // setPublicURL takes a URL that Config.Validate accepts.
@@ -226,15 +214,6 @@ func (s *Server) setPublicURL(text string) {
 // Close ends the sweeping and closes the database. It is for a server that is not Run.
 func (s *Server) Close() error { return s.close() }
 
-// The time that a client may take. Reading and writing take microseconds; these are for slow and hostile clients.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 15 * time.Second
-	writeTimeout      = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 32 << 10
-)
-
 // Run listens, calls ready with the URL it listens on, and serves until ctx ends. Then it takes no more requests, lets
 // those in flight finish within Config.ShutdownTimeout, closes the database and returns nil when all went well.
 func (s *Server) Run(ctx context.Context, ready func(url string)) (err error) {
@@ -248,13 +227,14 @@ func (s *Server) Run(ctx context.Context, ready func(url string)) (err error) {
 		s.setPublicURL(url)
 	}
 	httpServer := &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+		Handler:  s.handler,
+		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+		// Reading and writing take microseconds; these are for slow and hostile clients.
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
 	}
 	served := make(chan error, 1)
 	go func() { served <- httpServer.Serve(listener) }()

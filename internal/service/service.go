@@ -3,6 +3,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -68,12 +69,8 @@ func New(o Options) *Service {
 	if o.NewToken == nil {
 		o.NewToken = sharelink.NewToken
 	}
-	if o.Personas == nil {
-		o.Personas = LocalPersonas{o.Store}
-	}
-	if o.SessionTimeout == 0 {
-		o.SessionTimeout = 10 * time.Second
-	}
+	o.Personas = cmp.Or[Personas](o.Personas, LocalPersonas{o.Store})
+	o.SessionTimeout = cmp.Or(o.SessionTimeout, 10*time.Second)
 	if o.Observe == nil {
 		o.Observe = func(sharelink.Outcome) {}
 	}

@@ -110,7 +110,7 @@ func TestParseOriginRefuses(t *testing.T) {
 			t.Errorf("%q was accepted as %q", in, got)
 			continue
 		}
-		if got := err.Hint(); !strings.Contains(got, hint) || hint == "" && strings.Contains(got, "did you mean") {
+		if got := err.(*OriginError).Hint(); !strings.Contains(got, hint) || hint == "" && strings.Contains(got, "did you mean") {
 			t.Errorf("%q: hint %q, want %q", in, got, hint)
 		}
 	}

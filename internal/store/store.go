@@ -6,6 +6,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -63,12 +64,8 @@ type writer interface {
 // Open opens the database at a URL, sqlite:PATH or postgres://..., and brings its tables up to date. Several may open
 // the same database at the same time.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Queue == 0 {
-		o.Queue = 1024
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Queue = cmp.Or(o.Queue, 1024)
 	if err := CheckURL(url); err != nil {
 		return nil, err
 	}
