@@ -99,9 +99,7 @@ func newServer(ctx context.Context, config Config, db sharelink.Store, m *metric
 	}
 	options := service.Options{
 		Store: db, Now: s.now, Sessions: s.signer, VisitsRetention: config.VisitsRetention, Observe: m.opened,
-	}
-	if config.Personas == PersonasAny {
-		options.Personas = service.AnyPersona{Store: db}
+		Personas: service.StoredPersonas{Store: db, Any: config.Personas == PersonasAny},
 	}
 	engine := ""
 	if config.AnamAPIKey != "" { // Validate demands it with PersonasAnam
@@ -146,14 +144,12 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	return err
 }
 
-const sweepInterval = time.Hour
-
 // startSweeper sweeps now and then hourly, until the function that it returns is called. That one closes the store too.
 func (s *Server) startSweeper(db sharelink.Store) func() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() {
-		tick := time.NewTicker(sweepInterval)
+		tick := time.NewTicker(time.Hour)
 		defer tick.Stop()
 		for {
 			if err := s.service.Sweep(ctx); err != nil && ctx.Err() == nil {

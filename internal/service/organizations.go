@@ -101,29 +101,24 @@ func (s *Service) RevokeKey(ctx context.Context, prefix string) (sharelink.Key, 
 	return s.options.Store.RevokeKey(ctx, sharelink.VisiblePrefix(prefix), s.instant())
 }
 
-// LocalPersonas are the personas that were added to the store.
-type LocalPersonas struct{ Store sharelink.Store }
+// StoredPersonas are the personas that were added to the store. With Any every other id is accepted too, for trying
+// things out, under the name "Persona".
+type StoredPersonas struct {
+	Store sharelink.Store
+	Any   bool
+}
 
-// Persona returns the organization's persona with this id, or a NotFound.
-func (l LocalPersonas) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
-	p, err := l.Store.Persona(ctx, organization, id)
-	if sharelink.CodeOf(err) == sharelink.NotFound {
-		return sharelink.Persona{}, ErrNoPersona
+// Persona returns the organization's persona with this id. Errors: NotFound, Unavailable.
+func (p StoredPersonas) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
+	persona, err := p.Store.Persona(ctx, organization, id)
+	switch {
+	case sharelink.CodeOf(err) != sharelink.NotFound:
+		return persona, err
+	case p.Any:
+		return sharelink.Persona{ID: id, OrganizationID: organization, Name: "Persona"}, nil
 	}
-	return p, err
+	return sharelink.Persona{}, ErrNoPersona
 }
 
 // ErrNoPersona is the error for a persona that the organization does not have.
 var ErrNoPersona = sharelink.FieldError(sharelink.NotFound, "/personaId", "the organization has no persona with this id")
-
-// AnyPersona accepts every id, for trying things out. A persona that was added keeps its name, any other is "Persona".
-type AnyPersona struct{ Store sharelink.Store }
-
-// Persona returns a persona with this id. Error: Unavailable.
-func (a AnyPersona) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
-	p, err := a.Store.Persona(ctx, organization, id)
-	if sharelink.CodeOf(err) == sharelink.NotFound {
-		return sharelink.Persona{ID: id, OrganizationID: organization, Name: "Persona"}, nil
-	}
-	return p, err
-}

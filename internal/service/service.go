@@ -36,7 +36,7 @@ type Options struct {
 	Now      func() time.Time             // the clock; nil is time.Now
 	NewID    func(at time.Time) uuid.UUID // nil is sharelink.NewID
 	NewToken func() string                // nil is sharelink.NewToken
-	Personas Personas                     // nil is LocalPersonas
+	Personas Personas                     // nil is StoredPersonas
 	Sessions Sessions                     // without it no link can be opened
 
 	SessionTimeout  time.Duration // how long a session may take to be made; 0 is 10 s
@@ -69,7 +69,7 @@ func New(o Options) *Service {
 	if o.NewToken == nil {
 		o.NewToken = sharelink.NewToken
 	}
-	o.Personas = cmp.Or[Personas](o.Personas, LocalPersonas{o.Store})
+	o.Personas = cmp.Or[Personas](o.Personas, StoredPersonas{Store: o.Store})
 	o.SessionTimeout = cmp.Or(o.SessionTimeout, 10*time.Second)
 	if o.Observe == nil {
 		o.Observe = func(sharelink.Outcome) {}
