@@ -55,13 +55,14 @@ WHERE idempotency_keys.created_at < $6`
 
 	// Writers that are about to change which link is primary wait here for each other, so that no two of them can collide
 	// on the unique index or on each other's locks. It changes nothing, and so works on both databases.
-	lockOrganizationRow = `UPDATE organizations SET watermark_removal = watermark_removal WHERE id = $1`
+	lockOrganization = `UPDATE organizations SET watermark_removal = watermark_removal WHERE id = $1`
 
 	demoteLinksToPersona = `
 UPDATE share_links SET is_primary = FALSE
 WHERE organization_id = $1 AND persona_id = $2 AND is_primary`
 
-	selectReplay = `SELECT request, link FROM idempotency_keys WHERE organization_id = $1 AND key = $2 AND created_at >= $3`
+	selectReplay = `
+SELECT request, link FROM idempotency_keys WHERE organization_id = $1 AND key = $2 AND created_at >= $3`
 
 	deleteIdempotencyKeys = `DELETE FROM idempotency_keys WHERE created_at < $1`
 
@@ -83,7 +84,7 @@ func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharel
 			}
 		}
 		if link.IsPrimary {
-			if err := lockOrganization(ctx, tx, link.OrganizationID); err != nil {
+			if _, err := tx.ExecContext(ctx, lockOrganization, link.OrganizationID); err != nil {
 				return link, err
 			}
 			if _, err := tx.ExecContext(ctx, demoteLinksToPersona, link.OrganizationID, link.PersonaID); err != nil {
@@ -106,11 +107,6 @@ func claimKey(ctx context.Context, tx querier, link sharelink.Link, key sharelin
 	return n > 0, taken(err, "the idempotency key is taken")
 }
 
-func lockOrganization(ctx context.Context, tx querier, organization uuid.UUID) error {
-	_, err := tx.ExecContext(ctx, lockOrganizationRow, organization)
-	return err
-}
-
 // Replay implements sharelink.Store.
 func (s *Store) Replay(ctx context.Context, organization uuid.UUID, key sharelink.Idempotency) (sharelink.Link, error) {
 	return read(ctx, s, "replay", func(ctx context.Context, q querier) (sharelink.Link, error) {
@@ -124,7 +120,8 @@ func replay(ctx context.Context, q querier, organization uuid.UUID, key sharelin
 		link    string
 	}
 	found, err := one(func(r *row) []any { return []any{&r.request, &r.link} },
-		"no share link was created under this idempotency key", selectReplay, organization, key.Key, key.ValidFrom.UnixMilli())(ctx, q)
+		"no share link was created under this idempotency key",
+		selectReplay, organization, key.Key, key.ValidFrom.UnixMilli())(ctx, q)
 	if err != nil {
 		return link, err
 	}
@@ -156,7 +153,7 @@ func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sh
 	return change(ctx, s, "update_link", func(ctx context.Context, tx querier) (link sharelink.Link, err error) {
 		promote := c.IsPrimary != nil && *c.IsPrimary
 		if promote {
-			if err := lockOrganization(ctx, tx, organization); err != nil {
+			if _, err := tx.ExecContext(ctx, lockOrganization, organization); err != nil {
 				return link, err
 			}
 		}

@@ -72,13 +72,13 @@ func migratePostgres(ctx context.Context, db *sql.DB) (err error) {
 }
 
 // newProvider returns goose for the migrations in a directory. It does not look at the database yet.
-func newProvider(db *sql.DB, dir string, dialect goose.Dialect, options ...goose.ProviderOption) (*goose.Provider, error) {
+func newProvider(db *sql.DB, dir string, dialect goose.Dialect, o ...goose.ProviderOption) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, path.Join("migrations", dir))
 	if err != nil {
 		return nil, err
 	}
-	options = append(options, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	return goose.NewProvider(dialect, db, files, options...)
+	o = append(o, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	return goose.NewProvider(dialect, db, files, o...)
 }
 
 func migrateUp(ctx context.Context, db *sql.DB, provider *goose.Provider) error {

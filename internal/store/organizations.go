@@ -100,7 +100,8 @@ func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sha
 
 // SetWatermarkRemoval implements sharelink.Store.
 func (s *Store) SetWatermarkRemoval(ctx context.Context, name string, allowed bool) (sharelink.Organization, error) {
-	return change(ctx, s, "update_organization", one(organizationFields, noOrganization, updateWatermarkRemoval, name, allowed))
+	update := one(organizationFields, noOrganization, updateWatermarkRemoval, name, allowed)
+	return change(ctx, s, "update_organization", update)
 }
 
 // AddPersona implements sharelink.Store.
@@ -149,10 +150,7 @@ func (s *Store) RevokeKey(ctx context.Context, prefix string, at time.Time) (sha
 
 // Bootstrap implements sharelink.Store.
 func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p sharelink.Persona, key *sharelink.Key, hash sharelink.Hash) (bool, error) {
-	anyOrganization := func(ctx context.Context, q querier) (exists bool, err error) {
-		err = q.QueryRowContext(ctx, selectAnyOrganization).Scan(&exists)
-		return exists, err
-	}
+	anyOrganization := one(func(exists *bool) []any { return []any{exists} }, noOrganization, selectAnyOrganization)
 	// Asked without a lock first: on every start but the first this is all there is to do.
 	exists, err := read(ctx, s, "bootstrap", anyOrganization)
 	if err != nil || exists {

@@ -48,15 +48,12 @@ func (s *Store) LinkByToken(ctx context.Context, token string) (sharelink.Link, 
 // spendTries bounds how often a spend looks again at a link that was changed between its two looks.
 const spendTries = 10
 
-var errLinkChanging = &sharelink.Error{Code: sharelink.Unavailable, Detail: "the share link is being changed; try again in a moment", RetryAfter: time.Second}
-
 // Spend implements sharelink.Store. A link that may not be opened is no error of the write: an error would roll back the
 // batch that the write shares, and a link that is used up is asked for often.
 func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) (link sharelink.Link, status sharelink.Status, err error) {
-	found := true
 	err = s.write(ctx, "spend", func(ctx context.Context, tx querier) error {
-		link, status, found = sharelink.Link{}, "", true
 		for range spendTries {
+			link, status = sharelink.Link{}, "" // until it is known that there is one
 			spent, err := all(linkFields, spendUse, token, visit.At.UnixMilli())(ctx, tx)
 			if err != nil {
 				return err
@@ -66,23 +63,23 @@ func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) 
 				return addVisit(ctx, tx, link, visit, sharelink.Opened)
 			}
 			now, err := all(linkFields, selectLinkByToken, token)(ctx, tx)
-			if err != nil {
+			if err != nil || len(now) == 0 {
 				return err
-			}
-			if found = len(now) == 1; !found {
-				return nil
 			}
 			// PostgreSQL shows each statement what was committed before it. What kept the use from being spent may be gone.
 			if link, status = now[0], now[0].StatusAt(visit.At); status != sharelink.Active {
 				return addVisit(ctx, tx, link, visit, sharelink.OutcomeOf(status))
 			}
 		}
-		return errLinkChanging
+		return &sharelink.Error{
+			Code: sharelink.Unavailable, RetryAfter: time.Second,
+			Detail: "the share link is being changed; try again in a moment",
+		}
 	})
 	switch {
 	case err != nil:
 		return sharelink.Link{}, "", err
-	case !found:
+	case status == "":
 		return sharelink.Link{}, "", &sharelink.Error{Code: sharelink.NotFound, Detail: noToken}
 	}
 	return link, status, nil
@@ -117,12 +114,13 @@ func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome share
 
 // Visits implements sharelink.Store.
 func (s *Store) Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
-	return read(ctx, s, "list_visits", func(ctx context.Context, q querier) (found sharelink.Page[sharelink.Visit], err error) {
+	visits := func(ctx context.Context, q querier) (found sharelink.Page[sharelink.Visit], err error) {
 		if _, err := one(linkFields, noLink, selectLink, organization, link)(ctx, q); err != nil {
 			return found, err
 		}
 		return page(ctx, q, visitColumns, "visits WHERE link_id = $1", []any{link}, p, visitFields)
-	})
+	}
+	return read(ctx, s, "list_visits", visits)
 }
 
 // sweepBatch is how many visits are removed in one transaction: few enough that no open has to wait long behind it.

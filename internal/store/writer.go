@@ -46,11 +46,6 @@ const (
 	abandoned
 )
 
-var (
-	errStopped = errors.New("the store is closed")
-	errUndone  = errors.New("the transaction was rolled back by the database")
-)
-
 func startGroupCommit(conn *sql.Conn, queue int, observe func(writes int)) *groupCommit {
 	g := &groupCommit{
 		conn:    newPrepared(conn),
@@ -93,7 +88,7 @@ func (g *groupCommit) enqueue(j *job) error {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	if g.stopped {
-		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store is not available", RetryAfter: time.Second, Err: errStopped}
+		return errors.New("the store is closed") // Unavailable, as every error of a closed store
 	}
 	select {
 	case g.queue <- j:
@@ -187,7 +182,7 @@ func (g *groupCommit) eachByItself(ctx context.Context, batch []*job) error {
 		}
 		if g.runOne(ctx, j) != nil {
 			if err := g.exec(ctx, "ROLLBACK TO job"); err != nil {
-				return fmt.Errorf("%w: %w", errUndone, err)
+				return fmt.Errorf("the transaction was rolled back by the database: %w", err)
 			}
 		}
 		if err := g.exec(ctx, "RELEASE job"); err != nil {
