@@ -43,7 +43,8 @@ func (s *Server) newHandler() http.Handler {
 		perOperation[op.ID] = append([]echo.MiddlewareFunc{enter}, s.guards(op)...)
 		s.operations[route{op.Method, echoPath(op.Path)}] = op
 	}
-	wire.RegisterHandlersWithOptions(e, wire.NewStrictHandler(operations{s}, nil), wire.RegisterHandlersOptions{OperationMiddlewares: perOperation})
+	options := wire.RegisterHandlersOptions{OperationMiddlewares: perOperation}
+	wire.RegisterHandlersWithOptions(e, wire.NewStrictHandler(operations{s}, nil), options)
 	s.answerPreflights(e)
 	s.servePages(e)
 	return answerHead(e)
