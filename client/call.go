@@ -79,12 +79,10 @@ func fetch[T any](ctx context.Context, c *call, what string, complete func(T) bo
 		return none, err
 	}
 	err = json.Unmarshal(body, &v)
-	if err == nil && !complete(v) {
-		err = errors.New("required fields are missing")
-	}
-	if err == nil {
+	if err == nil && complete(v) {
 		return v, nil
 	}
+	err = cmp.Or(err, errors.New("required fields are missing"))
 	e := c.newError("the answer is not "+what+": "+err.Error(), err)
 	e.Status, e.RequestID = resp.StatusCode, c.redact(resp.Header.Get("X-Request-Id"))
 	if !c.visitor { // the answer to a visitor may have a session token

@@ -211,10 +211,7 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) (re
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-queue.Done():
-		if ctx.Err() != nil {
-			return reply{}, fmt.Errorf("%w: %w", errBusy, ctx.Err())
-		}
-		return reply{}, errBusy
+		return reply{}, errors.Join(errBusy, ctx.Err())
 	}
 	r, err := c.breaker.Execute(func() (reply, error) {
 		r, err := c.send(ctx, method, path, body)

@@ -170,7 +170,7 @@ func (o *Operation) match(given []string) (map[string]string, bool) {
 	return params, true
 }
 
-// checkUUID accepts the one form that RFC 9562 shows, in either case. uuid.Validate accepts several more, of other lengths.
+// checkUUID accepts the one form that RFC 9562 shows, in either case. uuid.Validate accepts others, of other lengths.
 func checkUUID(s string) error {
 	if len(s) != 36 {
 		return errors.New("not a UUID")

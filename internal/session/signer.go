@@ -56,7 +56,8 @@ func NewSigner(ctx context.Context, store keyStore, now time.Time, issuer func()
 	// The key id is the thumbprint (RFC 7638, of the members that RFC 8037 requires).
 	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + x + `"}`))
 	s.kid = base64.RawURLEncoding.EncodeToString(sum[:])
-	s.keySet = fmt.Appendf(nil, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"%s","kid":"%s","use":"sig","alg":"EdDSA"}]}`, x, s.kid)
+	const keySet = `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"%s","kid":"%s","use":"sig","alg":"EdDSA"}]}`
+	s.keySet = fmt.Appendf(nil, keySet, x, s.kid)
 	return s, nil
 }
 

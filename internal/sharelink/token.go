@@ -19,8 +19,8 @@ func NewToken() string { return "sh_" + gonanoid.MustGenerate(alphabet, 21) }
 // NewSecret returns a new API key from crypto/rand: ak_ and 40 letters, 234 bits.
 func NewSecret() string { return "ak_" + gonanoid.MustGenerate(alphabet, 40) }
 
-// VisiblePrefix returns the part of an API key that may be shown to recognise it: ak_ and 8 letters, 47 bits. A text that
-// is shorter is returned whole.
+// VisiblePrefix returns the part of an API key that may be shown to recognise it: ak_ and 8 letters, 47 bits. A shorter
+// text is returned whole.
 func VisiblePrefix(secret string) string { return secret[:min(len(secret), len("ak_")+8)] }
 
 // Hash is what is kept of an API key: its SHA-256. A key has too many bits to guess, so no salt and no slow hash is needed.
