@@ -15,10 +15,8 @@ type Timestamp struct{ time.Time }
 
 // MarshalJSON writes the instant in TimestampLayout.
 func (t Timestamp) MarshalJSON() ([]byte, error) {
-	b := make([]byte, 0, len(TimestampLayout)+2)
-	b = append(b, '"')
-	b = t.UTC().AppendFormat(b, TimestampLayout)
-	return append(b, '"'), nil
+	const quoted = `"` + TimestampLayout + `"`
+	return t.UTC().AppendFormat(make([]byte, 0, len(quoted)), quoted), nil
 }
 
 // UnmarshalJSON reads an RFC 3339 date-time of any precision and offset. It returns an error for anything else.

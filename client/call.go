@@ -57,9 +57,6 @@ func (c *call) need(name, value string) *call {
 	return c
 }
 
-// server returns the base URL as the generated code needs it.
-func (c *call) server() string { return strings.TrimRight(c.url, "/") + "/" }
-
 // prepare sets the request, as the generated code returns it. An error is a value that JSON does not have: NaN hours.
 func (c *call) prepare(r *http.Request, err error) {
 	c.request = r
@@ -77,36 +74,27 @@ func (c *call) fetchLink(ctx context.Context) (ShareLink, error) {
 // fields without which it is something else.
 func fetch[T any](ctx context.Context, c *call, what string, complete func(T) bool) (T, error) {
 	var none, v T
-	a, err := c.send(ctx)
+	resp, body, err := c.send(ctx)
 	if err != nil {
 		return none, err
 	}
-	err = json.Unmarshal(a.body, &v)
-	if err == nil && !complete(v) {
-		err = errors.New("required fields are missing")
-	}
-	if err == nil {
+	err = json.Unmarshal(body, &v)
+	if err == nil && complete(v) {
 		return v, nil
 	}
+	err = cmp.Or(err, errors.New("required fields are missing"))
 	e := c.newError("the answer is not "+what+": "+err.Error(), err)
-	e.Status, e.RequestID = a.status, c.redact(a.header.Get("X-Request-Id"))
+	e.Status, e.RequestID = resp.StatusCode, c.redact(resp.Header.Get("X-Request-Id"))
 	if !c.visitor { // the answer to a visitor may have a session token
-		e.Body = c.excerpt(a.body)
+		e.Body = c.excerpt(body)
 	}
 	return none, e
 }
 
-// answer is an answer with a status of 2xx, read to its end.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
-// send sends the request and returns its answer. Every error is an *Error.
-func (c *call) send(ctx context.Context) (answer, error) {
+// send sends the request and returns its answer, which has a status of 2xx, and the body. Every error is an *Error.
+func (c *call) send(ctx context.Context) (*http.Response, []byte, error) {
 	if c.err != nil {
-		return answer{}, c.err
+		return nil, nil, c.err
 	}
 	if c.timeout > 0 {
 		var cancel context.CancelFunc
@@ -126,17 +114,17 @@ func (c *call) send(ctx context.Context) (answer, error) {
 	}
 	resp, err := hc.Do(r)
 	if err != nil {
-		return answer{}, c.transportError(err)
+		return nil, nil, c.transportError(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
-		return answer{}, c.statusError(resp)
+		return nil, nil, c.statusError(resp)
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return answer{}, c.transportError(err)
+		return nil, nil, c.transportError(err)
 	}
-	return answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
+	return resp, body, nil
 }
 
 // redact replaces the API key and tokens in a text that comes from elsewhere. The text may be JSON or have a URL in it.

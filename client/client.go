@@ -40,14 +40,14 @@ func (c *Client) Create(ctx context.Context, r CreateRequest, opts ...Option) (S
 		key = new(rand.Text())
 	}
 	params := &api.CreateShareLinkParams{IdempotencyKey: key}
-	call.prepare(wire.NewCreateShareLinkRequest(call.server(), params, r))
+	call.prepare(wire.NewCreateShareLinkRequest(call.url, params, r))
 	return call.fetchLink(ctx)
 }
 
 // Get returns the link with this id, or ErrNotFound.
 func (c *Client) Get(ctx context.Context, id string, opts ...Option) (ShareLink, error) {
 	call := c.newCall("get", routeLink, opts).need("id", id)
-	call.prepare(wire.NewGetShareLinkRequest(call.server(), id))
+	call.prepare(wire.NewGetShareLinkRequest(call.url, id))
 	return call.fetchLink(ctx)
 }
 
@@ -55,7 +55,7 @@ func (c *Client) Get(ctx context.Context, id string, opts ...Option) (ShareLink,
 // returns ErrNotFound if there is no link with this id and ErrInvalid if the server does not accept the request.
 func (c *Client) Update(ctx context.Context, id string, r UpdateRequest, opts ...Option) (ShareLink, error) {
 	call := c.newCall("update", routeLink, opts).need("id", id)
-	call.prepare(wire.NewUpdateShareLinkRequest(call.server(), id, r))
+	call.prepare(wire.NewUpdateShareLinkRequest(call.url, id, r))
 	return call.fetchLink(ctx)
 }
 
@@ -63,8 +63,8 @@ func (c *Client) Update(ctx context.Context, id string, r UpdateRequest, opts ..
 // first attempt, whose answer was lost, has deleted the link.
 func (c *Client) Delete(ctx context.Context, id string, opts ...Option) error {
 	call := c.newCall("delete", routeLink, opts).need("id", id)
-	call.prepare(wire.NewDeleteShareLinkRequest(call.server(), id))
-	_, err := call.send(ctx)
+	call.prepare(wire.NewDeleteShareLinkRequest(call.url, id))
+	_, _, err := call.send(ctx)
 	if call.attempts > 1 && errors.Is(err, ErrNotFound) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func (c *Client) List(ctx context.Context, f Filter, opts ...Option) (Page, erro
 }
 
 func (c *call) list(ctx context.Context, f Filter) (Page, error) {
-	c.prepare(wire.NewListShareLinksRequest(c.server(), &api.ListShareLinksParams{
+	c.prepare(wire.NewListShareLinksRequest(c.url, &api.ListShareLinksParams{
 		Page: optional(f.Page), PerPage: optional(f.PerPage), PersonaID: optional(f.PersonaID), Search: optional(f.Search),
 	}))
 	return fetch(ctx, c, "a page of share links", func(p Page) bool { return p.Data != nil })
@@ -36,8 +37,7 @@ func (c *call) list(ctx context.Context, f Filter) (Page, error) {
 
 // optional returns a parameter that is not sent if it is zero.
 func optional[T comparable](v T) *T {
-	var zero T
-	if v == zero {
+	if v == *new(T) {
 		return nil
 	}
 	return &v
@@ -50,12 +50,7 @@ func optional[T comparable](v T) *T {
 // A link that is created during the iteration moves others to the next page; no link is yielded twice for that. A link
 // that is deleted moves others to the page before, where they are missed: collect all links before you delete any.
 func (c *Client) All(ctx context.Context, f Filter, opts ...Option) iter.Seq2[ShareLink, error] {
-	if f.Page == 0 {
-		f.Page = 1
-	}
-	if f.PerPage == 0 {
-		f.PerPage = perPageOfAll
-	}
+	f.Page, f.PerPage = cmp.Or(f.Page, 1), cmp.Or(f.PerPage, perPageOfAll)
 	return func(yield func(ShareLink, error) bool) {
 		var previous map[string]bool // ids of the page before
 		for f := f; ; f.Page++ {

@@ -73,6 +73,7 @@ func (s settings) with(opts []Option) (settings, error) {
 	if key := s.idempotencyKey; key != nil {
 		check(*key != "" && isVisible(*key), "the Idempotency-Key must be visible ASCII characters without spaces")
 	}
+	s.url = strings.TrimRight(s.url, "/") + "/" // as the generated code needs it
 	return s, errors.Join(errs...)
 }
 

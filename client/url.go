@@ -36,12 +36,9 @@ func EmbedHTML(link ShareLink) (string, error) {
 	case Link:
 		return "", invalid("embed", "a link of type LINK cannot be embedded; make it a PLAYER_EMBED or an ORB_EMBED")
 	case PlayerEmbed, OrbEmbed:
-		return embedHTML(link)
+	default:
+		return "", invalid("embed", fmt.Sprintf("this version of the client does not know the type %q", link.Type))
 	}
-	return "", invalid("embed", fmt.Sprintf("this version of the client does not know the type %q", link.Type))
-}
-
-func embedHTML(link ShareLink) (string, error) {
 	address := URL(link)
 	if u, err := url.Parse(address); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return "", invalid("embed", "the link's url is not an http or https URL")

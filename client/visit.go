@@ -11,7 +11,7 @@ import (
 // credential: no API key is sent. It returns ErrNotFound if no link has the token. Anam's API does not have it.
 func (c *Client) Preview(ctx context.Context, token string, opts ...Option) (Preview, error) {
 	call := c.newVisitorCall("preview", routePreview, token, opts)
-	call.prepare(wire.NewPreviewShareLinkRequest(call.server(), token))
+	call.prepare(wire.NewPreviewShareLinkRequest(call.url, token))
 	return fetch(ctx, call, "a preview", func(p Preview) bool { return p.Status != "" })
 }
 
@@ -21,7 +21,7 @@ func (c *Client) Preview(ctx context.Context, token string, opts ...Option) (Pre
 // not have it.
 func (c *Client) Open(ctx context.Context, token string, opts ...Option) (Session, error) {
 	call := c.newVisitorCall("open", routeSessions, token, opts)
-	call.prepare(wire.NewOpenShareLinkRequest(call.server(), token))
+	call.prepare(wire.NewOpenShareLinkRequest(call.url, token))
 	return fetch(ctx, call, "a session", func(s Session) bool { return s.SessionToken != "" })
 }
 
@@ -38,6 +38,6 @@ func (c *Client) newVisitorCall(operation, route, token string, opts []Option) *
 func (c *Client) Visits(ctx context.Context, id string, page, perPage int, opts ...Option) (VisitPage, error) {
 	call := c.newCall("visits", routeVisits, opts).need("id", id)
 	params := &api.ListShareLinkVisitsParams{Page: optional(page), PerPage: optional(perPage)}
-	call.prepare(wire.NewListShareLinkVisitsRequest(call.server(), id, params))
+	call.prepare(wire.NewListShareLinkVisitsRequest(call.url, id, params))
 	return fetch(ctx, call, "a page of visits", func(p VisitPage) bool { return p.Data != nil })
 }

@@ -48,9 +48,6 @@ func network(a netip.Addr) netip.Prefix {
 	if a.Is4() {
 		bits = 32
 	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
+	p, _ := a.Prefix(bits) // zero for an address that is not known
 	return p
 }

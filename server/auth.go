@@ -30,7 +30,7 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		var org sharelink.Organization
 		if s.isConfiguredKey(secret) {
-			org, err = s.service.Organization(r.Context(), service.DefaultOrganization)
+			org, err = s.service.OrganizationNamed(r.Context(), service.DefaultOrganization)
 		} else {
 			org, err = s.service.Authenticate(r.Context(), secret)
 		}

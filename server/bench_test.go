@@ -56,7 +56,7 @@ func (instant) OrganizationOfKey(context.Context, sharelink.Hash) (sharelink.Org
 // BenchmarkBareEcho is what the others are compared with: Echo, one decode, one encode of the same JSON, nothing else.
 func BenchmarkBareEcho(b *testing.B) {
 	e := echo.New()
-	l := operations{pages: pages.New(pages.Config{PublicURL: func() string { return "http://links.test" }})}
+	l := operations{&Server{pages: pages.New(pages.Config{PublicURL: func() string { return "http://links.test" }})}}
 	e.POST("/v1/share-links", func(c echo.Context) error {
 		var body api.CreateShareLinkRequest
 		if err := json.NewDecoder(c.Request().Body).Decode(&body); err != nil {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -101,9 +100,6 @@ type FieldError struct {
 }
 
 func (e *FieldError) Error() string { return e.Field + ": " + e.Detail }
-
-// version returns the version that is shown.
-func (c Config) version() string { return cmp.Or(c.Version, "dev") }
 
 // Validate returns everything that is wrong with the configuration, joined, each a *FieldError; nil when nothing is. No
 // error shows a secret.

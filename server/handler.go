@@ -43,8 +43,8 @@ func (s *Server) newHandler() http.Handler {
 		perOperation[op.ID] = append([]echo.MiddlewareFunc{enter}, s.guards(op)...)
 		s.operations[route{op.Method, echoPath(op.Path)}] = op
 	}
-	handlers := operations{service: s.service, pages: s.pages, publicPath: s.publicPath}
-	wire.RegisterHandlersWithOptions(e, wire.NewStrictHandler(handlers, nil), wire.RegisterHandlersOptions{OperationMiddlewares: perOperation})
+	options := wire.RegisterHandlersOptions{OperationMiddlewares: perOperation}
+	wire.RegisterHandlersWithOptions(e, wire.NewStrictHandler(operations{s}, nil), options)
 	s.answerPreflights(e)
 	s.servePages(e)
 	return answerHead(e)
@@ -126,14 +126,6 @@ func answerHead(next http.Handler) http.Handler {
 }
 
 type headKey struct{}
-
-// methodOf returns the method of a request as it came.
-func methodOf(r *http.Request) string {
-	if r.Context().Value(headKey{}) != nil {
-		return http.MethodHead
-	}
-	return r.Method
-}
 
 // observe is the outermost middleware: it names the request, catches panics, writes the problem of an error, and then logs
 // and counts what was answered.
@@ -223,7 +215,10 @@ func (s *Server) log(c echo.Context, status int, elapsed time.Duration, err erro
 	if !s.logger.Enabled(ctx, level) {
 		return
 	}
-	method := methodOf(c.Request())
+	method := c.Request().Method
+	if ctx.Value(headKey{}) != nil {
+		method = http.MethodHead
+	}
 	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs,
 		slog.String("request", c.Response().Header().Get(requestIDHeader)),

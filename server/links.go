@@ -10,18 +10,13 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/sharelinks-dev/sharelinks/api"
-	"github.com/sharelinks-dev/sharelinks/internal/pages"
 	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/server/internal/wire"
 )
 
 // operations translates between the wire and the service. Nothing is decided here.
-type operations struct {
-	service    *service.Service
-	pages      *pages.Pages
-	publicPath func() string
-}
+type operations struct{ *Server }
 
 var _ wire.StrictServerInterface = operations{}
 
@@ -47,7 +42,7 @@ func (o operations) ListShareLinks(ctx context.Context, r wire.ListShareLinksReq
 	if id := r.Params.PersonaID; id != nil {
 		f.PersonaID = uuid.NullUUID{UUID: parseID(*id), Valid: true}
 	}
-	page, err := o.service.Links(ctx, organizationOf(ctx), f)
+	page, err := o.service.Links(ctx, organizationOf(ctx).ID, f)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +55,7 @@ func (o operations) ListShareLinks(ctx context.Context, r wire.ListShareLinksReq
 
 // GetShareLink answers GET /v1/share-links/{id}.
 func (o operations) GetShareLink(ctx context.Context, r wire.GetShareLinkRequestObject) (wire.GetShareLinkResponseObject, error) {
-	link, err := o.service.Link(ctx, organizationOf(ctx), parseID(r.ID))
+	link, err := o.service.Link(ctx, organizationOf(ctx).ID, parseID(r.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +73,7 @@ func (o operations) UpdateShareLink(ctx context.Context, r wire.UpdateShareLinkR
 
 // DeleteShareLink answers DELETE /v1/share-links/{id}.
 func (o operations) DeleteShareLink(ctx context.Context, r wire.DeleteShareLinkRequestObject) (wire.DeleteShareLinkResponseObject, error) {
-	link, err := o.service.DeleteLink(ctx, organizationOf(ctx), parseID(r.ID))
+	link, err := o.service.DeleteLink(ctx, organizationOf(ctx).ID, parseID(r.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/http"
 	"runtime"
 	"strconv"
 	"time"
@@ -9,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
@@ -51,10 +49,6 @@ func newMetrics(version string) *metrics {
 			Name: "sharelinks_store_batch_writes", Help: "Writes that shared one durable commit (SQLite).", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
 		}),
 	}
-}
-
-func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
 func (m *metrics) request(operation string, status int, elapsed time.Duration) {

@@ -2,10 +2,10 @@ package server
 
 import (
 	"net/http"
-	"slices"
 	"sync"
 
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5/static"
 	"github.com/swaggest/swgui/v5emb"
@@ -22,7 +22,7 @@ func (s *Server) servePages(e *echo.Echo) {
 	e.GET("/openapi.json", blob("application/json", s.contract.JSON))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.ready)
-	e.GET("/metrics", echo.WrapHandler(s.metrics.handler()))
+	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{})))
 	e.GET("/.well-known/jwks.json", s.keySet)
 	e.GET("/share/:token", func(c echo.Context) error { return s.showLink(c, pages.Share) })
 	e.GET("/frame/:token", func(c echo.Context) error { return s.showLink(c, pages.Frame) })
@@ -30,8 +30,8 @@ func (s *Server) servePages(e *echo.Echo) {
 	docs := s.docs()
 	e.GET("/docs", docs)
 	e.GET("/docs/*", docs)
-	for i, k := range kinds {
-		if slices.ContainsFunc(kinds[:i], func(other kind) bool { return other.name == k.name }) {
+	for _, k := range kinds {
+		if k.meaning == "" {
 			continue // a name with two statuses has one page
 		}
 		e.GET("/problems/"+k.name, echo.WrapHandler(s.pages.Problem(pages.Problem{

@@ -34,15 +34,9 @@ type kind struct {
 	name    string // ends the problem's type URL, where a page shows the meaning and the remedy
 	status  int
 	title   string
-	meaning string
+	meaning string // "" where another kind of this name has the page
 	remedy  string
 }
-
-// What the two kinds say that share the page of persona-unavailable.
-const (
-	noSession      = "The service that the persona lives in made no session. No use was spent."
-	retryNoSession = "Wait for as many seconds as the header Retry-After says, then try again. If it goes on, the server's log has the reason under the request id in the member instance."
-)
 
 // kinds is every kind of error that the server answers, a row each. A new code needs its row here and its response in
 // openapi.yaml.
@@ -129,11 +123,12 @@ var kinds = []kind{
 	},
 	{
 		sharelink.PersonaRefused, "persona-unavailable", http.StatusBadGateway, "Persona unavailable",
-		noSession, retryNoSession,
+		"The service that the persona lives in made no session. No use was spent.",
+		"Wait for as many seconds as the header Retry-After says, then try again. If it goes on, the server's log has the reason under the request id in the member instance.",
 	},
 	{
-		sharelink.PersonaUnavailable, "persona-unavailable", http.StatusServiceUnavailable, "Persona unavailable",
-		noSession, retryNoSession,
+		code: sharelink.PersonaUnavailable, name: "persona-unavailable",
+		status: http.StatusServiceUnavailable, title: "Persona unavailable",
 	},
 	{
 		sharelink.PersonaTimeout, "persona-timeout", http.StatusGatewayTimeout, "Persona timeout",
@@ -221,7 +216,7 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false) // people read it too, and never as HTML
 	if err := encoder.Encode(api.Problem{
-		Type:     s.publicURL() + "/problems/" + k.name,
+		Type:     s.PublicURL() + "/problems/" + k.name,
 		Title:    k.title,
 		Status:   k.status,
 		Detail:   e.Detail,

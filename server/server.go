@@ -2,6 +2,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	m := newMetrics(config.version())
+	m := newMetrics(cmp.Or(config.Version, "dev"))
 	db, err := store.Open(ctx, config.Database, store.Options{Logger: config.Logger, Observe: m.stored, ObserveBatch: m.batched})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -77,7 +78,7 @@ func NewOn(ctx context.Context, config Config, options service.Options) (*Server
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	return newServer(ctx, config, options, newMetrics(config.version()))
+	return newServer(ctx, config, options, newMetrics(config.Version))
 }
 
 // loadContract reads openapi.yaml once for all servers of a process.
@@ -89,7 +90,7 @@ var loadContract = sync.OnceValues(func() (*contract.Contract, error) {
 func newServer(ctx context.Context, config Config, options service.Options, m *metrics) (*Server, error) {
 	s := &Server{
 		config:         config,
-		logger:         config.Logger,
+		logger:         cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
 		now:            config.Now,
 		operations:     map[route]*contract.Operation{},
 		metrics:        m,
@@ -99,28 +100,19 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 		opensByLink:    newBuckets[uuid.UUID](config.LinkOpenRate, config.LinkOpenBurst),
 		unknownTokens:  newBuckets[netip.Prefix](config.UnknownTokenRate, config.UnknownTokenBurst),
 	}
-	if s.logger == nil {
-		s.logger = slog.New(slog.DiscardHandler)
-	}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	public := config.PublicURL
-	if public == "" {
-		public = "http://" + config.Addr
-	}
-	s.setPublicURL(public)
+	s.setPublicURL(cmp.Or(config.PublicURL, "http://"+config.Addr))
 	var err error
 	if s.contract, err = loadContract(); err != nil {
 		return nil, err
 	}
-	if s.signer, err = session.NewSigner(ctx, options.Store, s.now(), s.publicURL); err != nil {
+	if s.signer, err = session.NewSigner(ctx, options.Store, s.now(), s.PublicURL); err != nil {
 		return nil, err
 	}
 	options.Now, options.Sessions, options.VisitsRetention, options.Observe = s.now, s.signer, config.VisitsRetention, m.opened
-	if config.Personas == PersonasAny {
-		options.Personas = service.AnyPersona{Store: options.Store}
-	}
+	options.Personas = service.StoredPersonas{Store: options.Store, Any: config.Personas == PersonasAny}
 	engine := ""
 	if config.AnamAPIKey != "" { // Validate demands it with PersonasAnam
 		upstream := anam.New(config.AnamURL, config.AnamAPIKey, s.now)
@@ -131,7 +123,7 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 	}
 	s.service = service.New(options)
 	s.pages = pages.New(pages.Config{
-		PublicURL: s.publicURL, PublicPath: s.publicPath, Player: config.PlayerScript, Integrity: config.playerIntegrity(), Engine: engine,
+		PublicURL: s.PublicURL, PublicPath: s.publicPath, Player: config.PlayerScript, Integrity: config.playerIntegrity(), Engine: engine,
 	})
 	if err := s.bootstrap(ctx); err != nil {
 		return nil, err
@@ -155,21 +147,19 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	if s.config.APIKey == "" {
 		return nil
 	}
-	_, err := s.service.Organization(ctx, service.DefaultOrganization)
+	_, err := s.service.OrganizationNamed(ctx, service.DefaultOrganization)
 	if sharelink.CodeOf(err) == sharelink.NotFound {
 		return fmt.Errorf("the configured API key is a key of the organization %q, which this database does not have; create it, or unset the key", service.DefaultOrganization)
 	}
 	return err
 }
 
-const sweepInterval = time.Hour
-
 // startSweeper sweeps now and then hourly, until the function that it returns is called. That one closes the store too.
 func (s *Server) startSweeper(db sharelink.Store) func() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() {
-		tick := time.NewTicker(sweepInterval)
+		tick := time.NewTicker(time.Hour)
 		defer tick.Stop()
 		for {
 			if err := s.service.Sweep(ctx); err != nil && ctx.Err() == nil {
@@ -208,7 +198,7 @@ func (s *Server) FirstStart() (key string, first bool) { return s.firstKey, s.fi
 
 // PublicURL returns where people reach the server, without a slash at its end. Without Config.PublicURL it is final once
 // Run is ready.
-func (s *Server) PublicURL() string { return s.publicURL() }
+func (s *Server) PublicURL() string { return s.public.Load().url }
 
 // publicAddress is where people reach the server, and the parts of that which requests need.
 type publicAddress struct {
@@ -217,7 +207,6 @@ type publicAddress struct {
 	origin string // of its pages, canonical
 }
 
-func (s *Server) publicURL() string  { return s.public.Load().url }
 func (s *Server) publicPath() string { return s.public.Load().path }
 
 // setPublicURL takes a URL that Config.Validate accepts.
@@ -234,15 +223,6 @@ func (s *Server) setPublicURL(text string) {
 // Close ends the sweeping and closes the database. It is for a server that is not Run.
 func (s *Server) Close() error { return s.close() }
 
-// The time that a client may take. Reading and writing take microseconds; these are for slow and hostile clients.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 15 * time.Second
-	writeTimeout      = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 32 << 10
-)
-
 // Run listens, calls ready with the URL it listens on, and serves until ctx ends. Then it takes no more requests, lets
 // those in flight finish within Config.ShutdownTimeout, closes the database and returns nil when all went well.
 func (s *Server) Run(ctx context.Context, ready func(url string)) (err error) {
@@ -256,13 +236,14 @@ func (s *Server) Run(ctx context.Context, ready func(url string)) (err error) {
 		s.setPublicURL(url)
 	}
 	httpServer := &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+		Handler:  s.handler,
+		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+		// Reading and writing take microseconds; these are for slow and hostile clients.
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
 	}
 	served := make(chan error, 1)
 	go func() { served <- httpServer.Serve(listener) }()

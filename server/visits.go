@@ -37,7 +37,7 @@ func (o operations) OpenShareLink(ctx context.Context, _ wire.OpenShareLinkReque
 // ListShareLinkVisits answers GET /v1/share-links/{id}/visits.
 func (o operations) ListShareLinkVisits(ctx context.Context, r wire.ListShareLinkVisitsRequestObject) (wire.ListShareLinkVisitsResponseObject, error) {
 	p := paging(r.Params.Page, r.Params.PerPage)
-	page, err := o.service.Visits(ctx, organizationOf(ctx), parseID(r.ID), p)
+	page, err := o.service.Visits(ctx, organizationOf(ctx).ID, parseID(r.ID), p)
 	if err != nil {
 		return nil, err
 	}

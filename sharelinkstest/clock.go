@@ -60,7 +60,7 @@ func newRandom(seed *uint64) *random {
 	return &random{seeded: mathrand.NewChaCha8(bytes)}
 }
 
-// reader returns the source of the bits. It is used with the lock held.
+// reader returns the source of the bits, which never fails. It is used with the lock held.
 func (r *random) reader() io.Reader {
 	if r.seeded != nil {
 		return r.seeded
@@ -68,26 +68,25 @@ func (r *random) reader() io.Reader {
 	return rand.Reader
 }
 
-func (r *random) newID(at time.Time) (uuid.UUID, error) {
+func (r *random) newID(at time.Time) uuid.UUID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return sharelink.NewIDFrom(r.reader(), at)
 }
 
-func (r *random) newToken() (string, error) {
+func (r *random) newToken() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.token != "" {
-		token := r.token
+	if token := r.token; token != "" {
 		r.token = ""
-		return token, nil
+		return token
 	}
 	if r.seeded == nil {
 		return sharelink.NewToken()
 	}
 	var bits [11]byte
-	_, err := r.seeded.Read(bits[:])
-	return fmt.Sprintf("sh_%x", bits)[:24], err // as long as any other
+	_, _ = r.seeded.Read(bits[:])
+	return fmt.Sprintf("sh_%x", bits)[:24] // as long as any other
 }
 
 // setToken sets the next token.
@@ -98,12 +97,12 @@ func (r *random) setToken(token string) {
 }
 
 // signingKey returns the key that sessions are signed with.
-func (r *random) signingKey(at time.Time) (sharelink.SigningKey, error) {
+func (r *random) signingKey(at time.Time) sharelink.SigningKey {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := sharelink.SigningKey{CreatedAt: at}
-	_, err := io.ReadFull(r.reader(), key.Seed[:])
-	return key, err
+	_, _ = r.reader().Read(key.Seed[:])
+	return key
 }
 
 func (r *random) state() []byte {

@@ -19,10 +19,10 @@ func (p *program) stub() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stub",
 		Short: "Run a share-link server for tests",
-		Long: `Stub runs the service on a store in memory, for tests in any language: as strict as the contract, with
-a clock, faults, a journal of calls and snapshots under /_stub/, described at /_stub/openapi.yaml. The
-first line that it prints is its URL. Each answer has the header Sharelinks-Stub. A call can ask for
-its own fault: "Prefer: code=429, wait=2".`,
+		Long: `Stub runs the service on a store in memory, for tests in any language: as strict as the contract,
+with a clock, faults, a journal of calls and snapshots under /_stub/, described at
+/_stub/openapi.yaml. The first line that it prints is its URL. Each answer has the header
+Sharelinks-Stub. A call can ask for its own fault: "Prefer: code=429, wait=2".`,
 		Example: `  sharelinks stub
   sharelinks stub --addr 127.0.0.1:0 --seed links.yaml
   curl -d '{"seconds": 691200}' -H 'Content-Type: application/json' 127.0.0.1:4010/_stub/clock`,

@@ -12,14 +12,13 @@ import (
 	"net/http/httptrace"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-	lru "github.com/hashicorp/golang-lru/v2/simplelru"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/sony/gobreaker/v2"
 
 	"github.com/sharelinks-dev/sharelinks/internal/service"
@@ -53,8 +52,7 @@ type Client struct {
 	breaker *gobreaker.CircuitBreaker[reply]
 	now     func() time.Time
 
-	mu       sync.Mutex
-	personas *lru.LRU[uuid.UUID, cachedPersona]
+	personas *lru.Cache[uuid.UUID, cachedPersona]
 }
 
 var (
@@ -77,7 +75,7 @@ type reply struct {
 
 // New returns a client of the API at this URL, for the account that the key belongs to.
 func New(url, key string, now func() time.Time) *Client {
-	personas, err := lru.NewLRU[uuid.UUID, cachedPersona](maxPersonas, nil)
+	personas, err := lru.New[uuid.UUID, cachedPersona](maxPersonas)
 	if err != nil {
 		panic(err) // the size is positive
 	}
@@ -109,10 +107,7 @@ func New(url, key string, now func() time.Time) *Client {
 // Errors: NotFound, Unavailable.
 func (c *Client) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
 	persona := sharelink.Persona{ID: id, OrganizationID: organization}
-	c.mu.Lock()
-	cached, ok := c.personas.Get(id)
-	c.mu.Unlock()
-	if ok && c.now().Sub(cached.at) < personaTTL {
+	if cached, ok := c.personas.Get(id); ok && c.now().Sub(cached.at) < personaTTL {
 		persona.Name = cached.name
 		return persona, nil
 	}
@@ -133,9 +128,7 @@ func (c *Client) Persona(ctx context.Context, organization, id uuid.UUID) (share
 		return sharelink.Persona{}, unavailable("does not answer as it should", retryBusy, errors.New("the answer of Anam is not a persona"))
 	}
 	persona.Name = personaName(answer.Name)
-	c.mu.Lock()
 	c.personas.Add(id, cachedPersona{name: persona.Name, at: c.now()})
-	c.mu.Unlock()
 	return persona, nil
 }
 
@@ -163,14 +156,8 @@ func personaName(name string) string {
 // Session implements service.Sessions. A response without a session is a refusal, whatever its status. Only no response,
 // one that cannot be read and a gateway's timeout leave it open whether Anam made one.
 func (c *Client) Session(ctx context.Context, link sharelink.Link, visit sharelink.Visit) (sharelink.Session, error) {
-	body, err := json.Marshal(map[string]any{
-		"personaConfig": map[string]any{"personaId": link.PersonaID},
-		"clientLabel":   "sharelinks",
-	})
-	if err != nil {
-		return sharelink.Session{}, refused(sharelink.PersonaUnavailable, retryBusy, err)
-	}
-	r, err := c.call(ctx, http.MethodPost, "/v1/auth/session-token", body)
+	body := `{"clientLabel":"sharelinks","personaConfig":{"personaId":"` + link.PersonaID.String() + `"}}`
+	r, err := c.call(ctx, http.MethodPost, "/v1/auth/session-token", []byte(body))
 	switch {
 	case errors.Is(err, gobreaker.ErrOpenState):
 		return sharelink.Session{}, refused(sharelink.PersonaUnavailable, breakFor, err)
@@ -202,18 +189,17 @@ func timedOut(cause error) error {
 	return &sharelink.Error{Code: sharelink.PersonaTimeout, Detail: "the persona did not answer in time; the use may have been spent", Err: cause}
 }
 
-// unsentError is why there was no connection that a request could have been sent on.
-type unsentError struct{ error }
-
-func (u unsentError) Unwrap() error { return u.error }
-
-// errBusy is returned when no slot frees up within maxQueueWait.
-var errBusy = errors.New("too many calls to Anam are in flight")
+var (
+	// errUnsent is returned when there was no connection that a request could have been sent on.
+	errUnsent = errors.New("no connection to Anam")
+	// errBusy is returned when no slot frees up within maxQueueWait.
+	errBusy = errors.New("too many calls to Anam are in flight")
+)
 
 // neverSent returns whether an error means that the request never left.
 func neverSent(err error) bool {
-	_, unsent := errors.AsType[unsentError](err)
-	return unsent || errors.Is(err, errBusy) || errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
+	return errors.Is(err, errUnsent) || errors.Is(err, errBusy) ||
+		errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }
 
 // call sends a request once, or twice if the first never left. Consecutive failures, which are no response and statuses of
@@ -225,10 +211,7 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) (re
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-queue.Done():
-		if ctx.Err() != nil {
-			return reply{}, fmt.Errorf("%w: %w", errBusy, ctx.Err())
-		}
-		return reply{}, errBusy
+		return reply{}, errors.Join(errBusy, ctx.Err())
 	}
 	r, err := c.breaker.Execute(func() (reply, error) {
 		r, err := c.send(ctx, method, path, body)
@@ -265,7 +248,7 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (re
 	}
 	resp, err := c.http.Do(req)
 	if err != nil && !connected.Load() {
-		return reply{}, unsentError{err}
+		return reply{}, fmt.Errorf("%w: %w", errUnsent, err)
 	}
 	if err != nil {
 		return reply{}, err

@@ -23,11 +23,7 @@ func TestDataIsACopy(t *testing.T) {
 	s := New()
 	add := func(name string) {
 		t.Helper()
-		id, err := sharelink.NewID(time.Now())
-		if err == nil {
-			err = s.CreateOrganization(t.Context(), sharelink.Organization{ID: id, Name: name})
-		}
-		if err != nil {
+		if err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: sharelink.NewID(time.Now()), Name: name}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"strings"
 	"time"
 
@@ -50,30 +49,17 @@ func (s *Service) CreateLink(ctx context.Context, org sharelink.Organization, c 
 	if terms.RemoveWatermark && !org.WatermarkRemoval {
 		return sharelink.Link{}, errWatermark
 	}
-	id, err := s.options.NewID(now)
-	if err != nil {
-		return sharelink.Link{}, fmt.Errorf("make a link id: %w", err)
-	}
-	token, err := s.options.NewToken()
-	if err != nil {
-		return sharelink.Link{}, fmt.Errorf("make a token: %w", err)
-	}
 	return s.options.Store.CreateLink(ctx, sharelink.Link{
-		ID: id, Token: token, CreatedAt: now,
+		ID: s.options.NewID(now), Token: s.options.NewToken(), CreatedAt: now,
 		PersonaID: c.PersonaID, PersonaName: persona.Name, OrganizationID: org.ID,
 		Terms: terms,
 	}, idempotency)
 }
 
-// Link returns one of the organization's links. Errors: NotFound, Unavailable.
-func (s *Service) Link(ctx context.Context, org sharelink.Organization, id uuid.UUID) (sharelink.Link, error) {
-	return s.options.Store.Link(ctx, org.ID, id)
-}
-
 // Links returns one page of the organization's links. Error: Unavailable.
-func (s *Service) Links(ctx context.Context, org sharelink.Organization, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
+func (s *Service) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
 	f.Search = strings.TrimSpace(f.Search)
-	return s.options.Store.Links(ctx, org.ID, f)
+	return s.options.Store.Links(ctx, organization, f)
 }
 
 // UpdateLink applies a change to one of the organization's links.
@@ -92,16 +78,6 @@ func (s *Service) UpdateLink(ctx context.Context, org sharelink.Organization, id
 		return sharelink.Link{}, errWatermark
 	}
 	return s.options.Store.UpdateLink(ctx, org.ID, id, change, s.instant())
-}
-
-// DeleteLink deletes one of the organization's links and returns what it was. Errors: NotFound, Unavailable.
-func (s *Service) DeleteLink(ctx context.Context, org sharelink.Organization, id uuid.UUID) (sharelink.Link, error) {
-	return s.options.Store.DeleteLink(ctx, org.ID, id)
-}
-
-// Visits returns one page of the visits of one of the organization's links. Errors: NotFound, Unavailable.
-func (s *Service) Visits(ctx context.Context, org sharelink.Organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
-	return s.options.Store.Visits(ctx, org.ID, link, p)
 }
 
 var errWatermark = sharelink.FieldError(sharelink.Forbidden, "/removeWatermark", "the organization may not remove the watermark")

@@ -38,11 +38,7 @@ func (s *Service) LinkByToken(ctx context.Context, token string) (sharelink.Link
 func (s *Service) Open(ctx context.Context, link sharelink.Link, visitor sharelink.Visitor) (sharelink.Link, sharelink.Session, error) {
 	session := sharelink.Session{}
 	now := s.instant()
-	id, err := s.options.NewID(now)
-	if err != nil {
-		return link, session, fmt.Errorf("make a visit id: %w", err)
-	}
-	visit := sharelink.NewVisit(id, link, visitor, now)
+	visit := sharelink.NewVisit(s.options.NewID(now), link, visitor, now)
 	// Most refusals are decided by what was read, without the lock that spending takes.
 	if status := link.StatusAt(now); status != sharelink.Active {
 		return link, session, s.refuse(ctx, visit, sharelink.OutcomeOf(status), refusal(status))

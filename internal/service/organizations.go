@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -27,33 +26,14 @@ func (s *Service) CreateOrganization(ctx context.Context, name string, watermark
 		return sharelink.Organization{}, err
 	}
 	now := s.instant()
-	id, err := s.options.NewID(now)
-	if err != nil {
-		return sharelink.Organization{}, fmt.Errorf("make an organization id: %w", err)
-	}
-	org := sharelink.Organization{ID: id, Name: name, WatermarkRemoval: watermarkRemoval, CreatedAt: now}
+	org := sharelink.Organization{ID: s.options.NewID(now), Name: name, WatermarkRemoval: watermarkRemoval, CreatedAt: now}
 	return org, s.options.Store.CreateOrganization(ctx, org)
-}
-
-// Organization returns the organization with this name. Errors: NotFound, Unavailable.
-func (s *Service) Organization(ctx context.Context, name string) (sharelink.Organization, error) {
-	return s.options.Store.OrganizationNamed(ctx, name)
-}
-
-// Organizations returns all, by name. Error: Unavailable.
-func (s *Service) Organizations(ctx context.Context) ([]sharelink.Organization, error) {
-	return s.options.Store.Organizations(ctx)
-}
-
-// SetWatermarkRemoval sets whether an organization's links may remove the watermark. Errors: NotFound, Unavailable.
-func (s *Service) SetWatermarkRemoval(ctx context.Context, organization string, allowed bool) (sharelink.Organization, error) {
-	return s.options.Store.SetWatermarkRemoval(ctx, organization, allowed)
 }
 
 // AddPersona adds a persona to an organization; with a nil id it gets a new one. Errors: Invalid, NotFound, Conflict,
 // Unavailable.
 func (s *Service) AddPersona(ctx context.Context, organization string, id *uuid.UUID, name string) (sharelink.Persona, error) {
-	org, err := s.options.Store.OrganizationNamed(ctx, organization)
+	org, err := s.OrganizationNamed(ctx, organization)
 	if err != nil {
 		return sharelink.Persona{}, err
 	}
@@ -62,11 +42,7 @@ func (s *Service) AddPersona(ctx context.Context, organization string, id *uuid.
 	}
 	now := s.instant()
 	if id == nil {
-		made, err := s.options.NewID(now)
-		if err != nil {
-			return sharelink.Persona{}, fmt.Errorf("make a persona id: %w", err)
-		}
-		id = &made
+		id = new(s.options.NewID(now))
 	}
 	p := sharelink.Persona{ID: *id, OrganizationID: org.ID, Name: name, CreatedAt: now}
 	return p, s.options.Store.AddPersona(ctx, p)
@@ -87,7 +63,7 @@ func (s *Service) RemovePersona(ctx context.Context, organization string, id uui
 
 // inOrganization calls do with the id of the organization of this name.
 func inOrganization[T any](ctx context.Context, s *Service, name string, do func(ctx context.Context, org uuid.UUID) (T, error)) (T, error) {
-	org, err := s.options.Store.OrganizationNamed(ctx, name)
+	org, err := s.OrganizationNamed(ctx, name)
 	if err != nil {
 		return *new(T), err
 	}
@@ -97,7 +73,7 @@ func inOrganization[T any](ctx context.Context, s *Service, name string, do func
 // CreateKey makes an API key for an organization and returns it: the only time that it can be seen.
 // Errors: Invalid, NotFound, Unavailable.
 func (s *Service) CreateKey(ctx context.Context, organization, label string) (secret string, key sharelink.Key, err error) {
-	org, err := s.options.Store.OrganizationNamed(ctx, organization)
+	org, err := s.OrganizationNamed(ctx, organization)
 	if err != nil {
 		return "", sharelink.Key{}, err
 	}
@@ -106,18 +82,13 @@ func (s *Service) CreateKey(ctx context.Context, organization, label string) (se
 			return "", sharelink.Key{}, err
 		}
 	}
-	secret, made, err := newKey(org, label, s.instant())
-	if err != nil {
-		return "", sharelink.Key{}, err
-	}
+	secret, made := newKey(org, label, s.instant())
 	return secret, *made, s.options.Store.AddKey(ctx, *made, sharelink.HashSecret(secret))
 }
 
-func newKey(org sharelink.Organization, label string, now time.Time) (secret string, key *sharelink.Key, err error) {
-	if secret, err = sharelink.NewSecret(); err != nil {
-		return "", nil, fmt.Errorf("make an API key: %w", err)
-	}
-	return secret, &sharelink.Key{Prefix: sharelink.VisiblePrefix(secret), Label: label, OrganizationID: org.ID, CreatedAt: now}, nil
+func newKey(org sharelink.Organization, label string, now time.Time) (secret string, key *sharelink.Key) {
+	secret = sharelink.NewSecret()
+	return secret, &sharelink.Key{Prefix: sharelink.VisiblePrefix(secret), Label: label, OrganizationID: org.ID, CreatedAt: now}
 }
 
 // Keys returns an organization's keys, the revoked ones too, oldest first. Errors: NotFound, Unavailable.
@@ -130,29 +101,24 @@ func (s *Service) RevokeKey(ctx context.Context, prefix string) (sharelink.Key, 
 	return s.options.Store.RevokeKey(ctx, sharelink.VisiblePrefix(prefix), s.instant())
 }
 
-// LocalPersonas are the personas that were added to the store.
-type LocalPersonas struct{ Store sharelink.Store }
+// StoredPersonas are the personas that were added to the store. With Any every other id is accepted too, for trying
+// things out, under the name "Persona".
+type StoredPersonas struct {
+	Store sharelink.Store
+	Any   bool
+}
 
-// Persona returns the organization's persona with this id, or a NotFound.
-func (l LocalPersonas) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
-	p, err := l.Store.Persona(ctx, organization, id)
-	if sharelink.CodeOf(err) == sharelink.NotFound {
-		return sharelink.Persona{}, ErrNoPersona
+// Persona returns the organization's persona with this id. Errors: NotFound, Unavailable.
+func (p StoredPersonas) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
+	persona, err := p.Store.Persona(ctx, organization, id)
+	switch {
+	case sharelink.CodeOf(err) != sharelink.NotFound:
+		return persona, err
+	case p.Any:
+		return sharelink.Persona{ID: id, OrganizationID: organization, Name: "Persona"}, nil
 	}
-	return p, err
+	return sharelink.Persona{}, ErrNoPersona
 }
 
 // ErrNoPersona is the error for a persona that the organization does not have.
 var ErrNoPersona = sharelink.FieldError(sharelink.NotFound, "/personaId", "the organization has no persona with this id")
-
-// AnyPersona accepts every id, for trying things out. A persona that was added keeps its name, any other is "Persona".
-type AnyPersona struct{ Store sharelink.Store }
-
-// Persona returns a persona with this id. Error: Unavailable.
-func (a AnyPersona) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
-	p, err := a.Store.Persona(ctx, organization, id)
-	if sharelink.CodeOf(err) == sharelink.NotFound {
-		return sharelink.Persona{ID: id, OrganizationID: organization, Name: "Persona"}, nil
-	}
-	return p, err
-}

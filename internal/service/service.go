@@ -3,9 +3,9 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,16 +14,30 @@ import (
 )
 
 // Service is the one way to the store. Its errors are *sharelink.Error, or failures inside.
-type Service struct{ options Options }
+type Service struct {
+	plain
+	options Options
+}
+
+// plain are the methods of the store that the service has as they are, without a rule of its own.
+type plain interface {
+	Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error)
+	DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error)
+	Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error)
+	Organizations(ctx context.Context) ([]sharelink.Organization, error)
+	OrganizationNamed(ctx context.Context, name string) (sharelink.Organization, error)
+	SetWatermarkRemoval(ctx context.Context, organization string, allowed bool) (sharelink.Organization, error)
+	Ping(ctx context.Context) error
+}
 
 // Options are what a service is made from. Only the store is needed.
 type Options struct {
 	Store    sharelink.Store
-	Now      func() time.Time                      // the clock; nil is time.Now
-	NewID    func(at time.Time) (uuid.UUID, error) // nil is sharelink.NewID
-	NewToken func() (string, error)                // nil is sharelink.NewToken
-	Personas Personas                              // nil is LocalPersonas
-	Sessions Sessions                              // without it no link can be opened
+	Now      func() time.Time             // the clock; nil is time.Now
+	NewID    func(at time.Time) uuid.UUID // nil is sharelink.NewID
+	NewToken func() string                // nil is sharelink.NewToken
+	Personas Personas                     // nil is StoredPersonas
+	Sessions Sessions                     // without it no link can be opened
 
 	SessionTimeout  time.Duration // how long a session may take to be made; 0 is 10 s
 	VisitsRetention time.Duration // how long visits are kept; 0 is for ever
@@ -55,16 +69,12 @@ func New(o Options) *Service {
 	if o.NewToken == nil {
 		o.NewToken = sharelink.NewToken
 	}
-	if o.Personas == nil {
-		o.Personas = LocalPersonas{o.Store}
-	}
-	if o.SessionTimeout == 0 {
-		o.SessionTimeout = 10 * time.Second
-	}
+	o.Personas = cmp.Or[Personas](o.Personas, StoredPersonas{Store: o.Store})
+	o.SessionTimeout = cmp.Or(o.SessionTimeout, 10*time.Second)
 	if o.Observe == nil {
 		o.Observe = func(sharelink.Outcome) {}
 	}
-	return &Service{options: o}
+	return &Service{plain: o.Store, options: o}
 }
 
 // instant reads the clock, in UTC and at the precision that is kept.
@@ -81,9 +91,6 @@ func (s *Service) Sweep(ctx context.Context) error {
 	return err
 }
 
-// Ping returns an error when the store cannot answer.
-func (s *Service) Ping(ctx context.Context) error { return s.options.Store.Ping(ctx) }
-
 // DefaultOrganization is the name of the organization that a first start creates.
 const DefaultOrganization = "default"
 
@@ -92,16 +99,10 @@ const DefaultOrganization = "default"
 // organization it changes nothing.
 func (s *Service) Bootstrap(ctx context.Context, withKey bool) (secret string, created bool, err error) {
 	now := s.instant()
-	id, err := s.options.NewID(now)
-	if err != nil {
-		return "", false, fmt.Errorf("make an organization id: %w", err)
-	}
-	org := sharelink.Organization{ID: id, Name: DefaultOrganization, CreatedAt: now}
+	org := sharelink.Organization{ID: s.options.NewID(now), Name: DefaultOrganization, CreatedAt: now}
 	var key *sharelink.Key
 	if withKey {
-		if secret, key, err = newKey(org, "first start", now); err != nil {
-			return "", false, err
-		}
+		secret, key = newKey(org, "first start", now)
 	}
 	cara := sharelink.Persona{ID: uuid.Nil, OrganizationID: org.ID, Name: "Cara", CreatedAt: now}
 	created, err = s.options.Store.Bootstrap(ctx, org, cara, key, sharelink.HashSecret(secret))

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -24,6 +23,7 @@ const Lifetime = time.Hour
 type Signer struct {
 	key    ed25519.PrivateKey
 	kid    string
+	keySet []byte
 	issuer func() string
 }
 
@@ -46,15 +46,18 @@ type keyStore interface {
 // URL.
 func NewSigner(ctx context.Context, store keyStore, now time.Time, issuer func() string) (*Signer, error) {
 	first := sharelink.SigningKey{CreatedAt: now}
-	if _, err := rand.Read(first.Seed[:]); err != nil {
-		return nil, fmt.Errorf("read random bits: %w", err)
-	}
+	_, _ = rand.Read(first.Seed[:]) // it never fails
 	key, err := store.SigningKey(ctx, first)
 	if err != nil {
 		return nil, fmt.Errorf("read the signing key: %w", err)
 	}
 	s := &Signer{key: ed25519.NewKeyFromSeed(key.Seed[:]), issuer: issuer}
-	s.kid = s.thumbprint()
+	x := base64.RawURLEncoding.EncodeToString(s.key.Public().(ed25519.PublicKey))
+	// The key id is the thumbprint (RFC 7638, of the members that RFC 8037 requires).
+	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + x + `"}`))
+	s.kid = base64.RawURLEncoding.EncodeToString(sum[:])
+	const keySet = `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"%s","kid":"%s","use":"sig","alg":"EdDSA"}]}`
+	s.keySet = fmt.Appendf(nil, keySet, x, s.kid)
 	return s, nil
 }
 
@@ -82,29 +85,5 @@ func (s *Signer) Session(_ context.Context, link sharelink.Link, visit sharelink
 	return sharelink.Session{Token: text, ExpiresAt: until}, nil
 }
 
-func (s *Signer) x() string {
-	return base64.RawURLEncoding.EncodeToString(s.key.Public().(ed25519.PublicKey))
-}
-
-// thumbprint returns the key id (RFC 7638, of the members that RFC 8037 requires).
-func (s *Signer) thumbprint() string {
-	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + s.x() + `"}`))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
 // KeySet returns the public half of the key as a JSON Web Key Set (RFC 7517, RFC 8037).
-func (s *Signer) KeySet() []byte {
-	type key struct {
-		KeyType   string `json:"kty"`
-		Curve     string `json:"crv"`
-		X         string `json:"x"`
-		ID        string `json:"kid"`
-		Use       string `json:"use"`
-		Algorithm string `json:"alg"`
-	}
-	set, err := json.Marshal(map[string][]key{"keys": {{KeyType: "OKP", Curve: "Ed25519", X: s.x(), ID: s.kid, Use: "sig", Algorithm: "EdDSA"}}})
-	if err != nil {
-		panic(err) // six texts
-	}
-	return set
-}
+func (s *Signer) KeySet() []byte { return s.keySet }

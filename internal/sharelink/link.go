@@ -3,6 +3,7 @@
 package sharelink
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -98,8 +99,8 @@ func (c Change) Canonical() (Change, error) {
 	var violations []Violation
 	for i, text := range *c.AllowedOrigins {
 		origin, err := ParseOrigin(text)
-		if err != nil {
-			violations = append(violations, Violation{Pointer: "/allowedOrigins/" + strconv.Itoa(i), Detail: err.Error(), Hint: err.Hint()})
+		if e, ok := errors.AsType[*OriginError](err); ok {
+			violations = append(violations, Violation{Pointer: "/allowedOrigins/" + strconv.Itoa(i), Detail: e.detail, Hint: e.hint})
 		} else if !slices.Contains(canonical, origin) {
 			canonical = append(canonical, origin)
 		}

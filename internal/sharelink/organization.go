@@ -42,11 +42,9 @@ type SigningKey struct {
 	CreatedAt time.Time
 }
 
-// maxName is the longest name or label, in characters.
-const maxName = 100
-
 // CleanName returns the name, or other short text, without white space around it. The error is Invalid and names the field.
 func CleanName(field, text string) (string, error) {
+	const maxName = 100 // characters
 	text = strings.TrimSpace(text)
 	detail := ""
 	switch {

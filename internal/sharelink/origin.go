@@ -26,15 +26,13 @@ var hostNames = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.Str
 
 // CheckOrigin returns nil for an origin that ParseOrigin accepts: the format "origin" of the contract.
 func CheckOrigin(s string) error {
-	if _, err := ParseOrigin(s); err != nil {
-		return err
-	}
-	return nil
+	_, err := ParseOrigin(s)
+	return err
 }
 
 // ParseOrigin returns the canonical form of an origin (RFC 6454) as a browser would send it: lower case, the scheme's
 // default port dropped, international names as punycode, IP addresses in their shortest form. The error is an *OriginError.
-func ParseOrigin(s string) (string, *OriginError) {
+func ParseOrigin(s string) (string, error) {
 	switch s {
 	case "*", "null":
 		return "", &OriginError{detail: `"` + s + `" is not an origin; ` + originShape, hint: "set allowAllOrigins to allow every origin"}
@@ -78,21 +76,21 @@ func ParseOrigin(s string) (string, *OriginError) {
 }
 
 // splitPort splits host[:port]; the port is 0 when there is none.
-func splitPort(authority string) (host string, port int, err *OriginError) {
+func splitPort(authority string) (host string, port int, err error) {
 	host = authority
 	i := strings.LastIndexByte(authority, ':')
 	if i < 0 || strings.HasSuffix(authority, "]") {
 		return host, 0, nil
 	}
 	host, digits := authority[:i], authority[i+1:]
-	n, parseErr := strconv.ParseUint(digits, 10, 16)
-	if parseErr != nil || n == 0 || strings.Trim(digits, "0123456789") != "" {
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || n == 0 || strings.Trim(digits, "0123456789") != "" {
 		return "", 0, &OriginError{detail: "an origin's port is a number from 1 to 65535"}
 	}
 	return host, int(n), nil
 }
 
-func canonicalHost(host string) (string, *OriginError) {
+func canonicalHost(host string) (string, error) {
 	if inner, ok := strings.CutPrefix(host, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
 		addr, err := netip.ParseAddr(inner)

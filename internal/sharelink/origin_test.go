@@ -1,6 +1,7 @@
 package sharelink
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -110,7 +111,8 @@ func TestParseOriginRefuses(t *testing.T) {
 			t.Errorf("%q was accepted as %q", in, got)
 			continue
 		}
-		if got := err.Hint(); !strings.Contains(got, hint) || hint == "" && strings.Contains(got, "did you mean") {
+		e, _ := errors.AsType[*OriginError](err)
+		if got := e.Hint(); !strings.Contains(got, hint) || hint == "" && strings.Contains(got, "did you mean") {
 			t.Errorf("%q: hint %q, want %q", in, got, hint)
 		}
 	}

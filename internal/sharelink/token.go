@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"time"
 
@@ -15,31 +14,15 @@ import (
 // alphabet has 58 letters and digits; those that look alike (0 O, I l) are left out. 21 of them carry 123 bits.
 const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
-const (
-	tokenPrefix  = "sh_"
-	tokenLetters = 21
-
-	secretPrefix  = "ak_"
-	secretLetters = 40
-	visibleLength = len(secretPrefix) + 8 // of an API key, what may be shown to recognise it: 8 letters, 47 bits
-)
-
 // NewToken returns a new share link token from crypto/rand, such as sh_2kL9pQxYzR4vN8mBwHfJc.
-func NewToken() (string, error) {
-	s, err := gonanoid.Generate(alphabet, tokenLetters)
-	return tokenPrefix + s, err
-}
+func NewToken() string { return "sh_" + gonanoid.MustGenerate(alphabet, 21) }
 
 // NewSecret returns a new API key from crypto/rand: ak_ and 40 letters, 234 bits.
-func NewSecret() (string, error) {
-	s, err := gonanoid.Generate(alphabet, secretLetters)
-	return secretPrefix + s, err
-}
+func NewSecret() string { return "ak_" + gonanoid.MustGenerate(alphabet, 40) }
 
-// VisiblePrefix returns the part of an API key that may be shown, at most its first 11 characters.
-func VisiblePrefix(secret string) string {
-	return secret[:min(len(secret), visibleLength)]
-}
+// VisiblePrefix returns the part of an API key that may be shown to recognise it: ak_ and 8 letters, 47 bits. A shorter
+// text is returned whole.
+func VisiblePrefix(secret string) string { return secret[:min(len(secret), len("ak_")+8)] }
 
 // Hash is what is kept of an API key: its SHA-256. A key has too many bits to guess, so no salt and no slow hash is needed.
 type Hash [sha256.Size]byte
@@ -49,19 +32,17 @@ func HashSecret(secret string) Hash { return sha256.Sum256([]byte(secret)) }
 
 // NewID returns a UUIDv7 (RFC 9562) of the instant, to the millisecond, with 74 bits from crypto/rand. The instant is the
 // caller's, not the wall clock's, so that an id and a CreatedAt made from one reading of the clock sort alike.
-func NewID(at time.Time) (uuid.UUID, error) { return NewIDFrom(rand.Reader, at) }
+func NewID(at time.Time) uuid.UUID { return NewIDFrom(rand.Reader, at) }
 
-// NewIDFrom returns a UUIDv7 as NewID does, with its random bits from a reader.
-func NewIDFrom(random io.Reader, at time.Time) (uuid.UUID, error) {
+// NewIDFrom returns a UUIDv7 as NewID does, with its random bits from a reader that never fails.
+func NewIDFrom(random io.Reader, at time.Time) uuid.UUID {
 	var id uuid.UUID
-	if _, err := io.ReadFull(random, id[:]); err != nil {
-		return uuid.Nil, fmt.Errorf("read random bits: %w", err)
-	}
+	_, _ = random.Read(id[:])
 	first := FirstID(at)
 	copy(id[:6], first[:6])
 	id[6] = 0x70 | id[6]&0x0f
 	id[8] = 0x80 | id[8]&0x3f
-	return id, nil
+	return id
 }
 
 // FirstID returns the smallest UUIDv7 of an instant: below it are the ids of all instants before.

@@ -48,10 +48,8 @@ func prepare(b *testing.B, url string, o store.Options, links int) (*store.Store
 
 func newLink(org uuid.UUID) sharelink.Link {
 	now := time.Now()
-	id, _ := sharelink.NewID(now)
-	token, _ := sharelink.NewToken()
 	return sharelink.Link{
-		ID: id, Token: token, CreatedAt: now, Terms: sharelink.DefaultTerms(now),
+		ID: sharelink.NewID(now), Token: sharelink.NewToken(), CreatedAt: now, Terms: sharelink.DefaultTerms(now),
 		PersonaID: uuid.Max, PersonaName: "Cara", OrganizationID: org,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,38 +16,59 @@ import (
 )
 
 // all runs a query and reads every row of its answer into the fields.
-func all[T any](ctx context.Context, q querier, fields func(*T) []any, query string, args ...any) ([]T, error) {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close() // rows.Err says it
-	items := []T{}
-	for rows.Next() {
-		var v T
-		if err := rows.Scan(fields(&v)...); err != nil {
+func all[T any](fields func(*T) []any, query string, args ...any) operation[[]T] {
+	return func(ctx context.Context, q querier) ([]T, error) {
+		rows, err := q.QueryContext(ctx, query, args...)
+		if err != nil {
 			return nil, err
 		}
-		items = append(items, v)
+		defer rows.Close() // rows.Err says it
+		items := []T{}
+		for rows.Next() {
+			var v T
+			if err := rows.Scan(fields(&v)...); err != nil {
+				return nil, err
+			}
+			items = append(items, v)
+		}
+		return items, rows.Err()
 	}
-	return items, rows.Err()
 }
 
 // one runs a query and reads its one row into the fields. Without a row the error is a NotFound with this detail.
-func one[T any](ctx context.Context, q querier, fields func(*T) []any, missing, query string, args ...any) (v T, err error) {
-	for _, a := range args {
-		if text, ok := a.(string); ok && !storable(text) {
-			return v, &sharelink.Error{Code: sharelink.NotFound, Detail: missing}
+func one[T any](fields func(*T) []any, missing, query string, args ...any) operation[T] {
+	return func(ctx context.Context, q querier) (v T, err error) {
+		for _, a := range args {
+			if text, ok := a.(string); ok && !storable(text) {
+				return v, &sharelink.Error{Code: sharelink.NotFound, Detail: missing}
+			}
 		}
+		err = q.QueryRowContext(ctx, query, args...).Scan(fields(&v)...)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = &sharelink.Error{Code: sharelink.NotFound, Detail: missing}
+		}
+		return v, err
 	}
-	err = q.QueryRowContext(ctx, query, args...).Scan(fields(&v)...)
-	return v, notFound(err, missing)
 }
 
 // insert runs a statement that adds a row. The error for one that is there already is a Conflict with this detail.
-func insert(ctx context.Context, tx querier, conflict, query string, args ...any) error {
-	_, err := tx.ExecContext(ctx, query, args...)
-	return taken(err, conflict)
+func insert(conflict, query string, args ...any) func(ctx context.Context, tx querier) error {
+	return func(ctx context.Context, tx querier) error {
+		_, err := tx.ExecContext(ctx, query, args...)
+		return taken(err, conflict)
+	}
+}
+
+// affected runs a statement and returns how many rows it changed.
+func affected(query string, args ...any) operation[int] {
+	return func(ctx context.Context, tx querier) (int, error) {
+		r, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return 0, err
+		}
+		n, err := r.RowsAffected()
+		return int(n), err
+	}
 }
 
 // page returns one page of the rows that from and its args pick, newest first: ids are UUIDv7, so their order is that of
@@ -59,7 +81,8 @@ func page[T any](ctx context.Context, q querier, columns, from string, args []an
 	query := pageQuery(columns, from, len(args))
 	for {
 		var err error
-		found.Items, err = all(ctx, q, func(v *T) []any { return append(fields(v), &found.Total) }, query, append(args, max(p.PerPage, 1), p.Offset())...)
+		withTotal := func(v *T) []any { return append(fields(v), &found.Total) }
+		found.Items, err = all(withTotal, query, append(args, max(p.PerPage, 1), p.Offset())...)(ctx, q)
 		if err != nil || len(found.Items) > 0 {
 			return found, err
 		}
@@ -76,16 +99,12 @@ func pageQuery(columns, from string, args int) string {
 		"\nORDER BY id DESC LIMIT " + placeholder(args+1) + " OFFSET " + placeholder(args+2)
 }
 
-// affected returns how many rows a statement changed.
-func affected(r sql.Result, err error) (int, error) {
-	if err != nil {
-		return 0, err
-	}
-	n, err := r.RowsAffected()
-	return int(n), err
-}
-
 func placeholder(n int) string { return "$" + strconv.Itoa(n) }
+
+// insertInto returns the statement that adds a row with these columns.
+func insertInto(table, columns string) string {
+	return "INSERT INTO " + table + " (" + columns + ") VALUES (" + placeholders(columns) + ")"
+}
 
 // placeholders returns one for each of the columns: $1, $2 and so on.
 func placeholders(columns string) string {

@@ -19,14 +19,6 @@ import (
 // errLate is what a write that took longer than the store allows ends with.
 var errLate = errors.New("the database did not answer in time")
 
-// notFound turns "no row" into a NotFound with this detail.
-func notFound(err error, detail string) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return &sharelink.Error{Code: sharelink.NotFound, Detail: detail}
-	}
-	return err
-}
-
 // taken turns a violated unique constraint into a Conflict with this detail, and a violated foreign key into a NotFound:
 // the only ones there are lead to organizations. The driver's error is not kept as the cause: PostgreSQL's has the
 // values in it.

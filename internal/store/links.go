@@ -35,17 +35,15 @@ func linkFields(l *sharelink.Link) []any {
 }
 
 var (
-	insertLink = `
-INSERT INTO share_links (` + linkColumns + `, persona_name_folded) VALUES (` + placeholders(linkColumns+`, persona_name_folded`) + `)`
-
-	selectLink = `
-SELECT ` + linkColumns + ` FROM share_links WHERE organization_id = $1 AND id = $2`
+	insertLink = insertInto("share_links", linkColumns+", persona_name_folded")
 
 	updateTerms = `
 UPDATE share_links SET (` + termColumns + `) = (` + placeholders(termColumns) + `) WHERE token = ` + next(termColumns)
 )
 
 const (
+	selectLink = `SELECT ` + linkColumns + ` FROM share_links WHERE organization_id = $1 AND id = $2`
+
 	// A key is free when it was never used, or is forgotten by now: then its row is taken over. A row whose key is still
 	// kept is left alone, and none is affected. On PostgreSQL the second of two waits here for the first to commit.
 	claimIdempotencyKey = `
@@ -57,19 +55,16 @@ WHERE idempotency_keys.created_at < $6`
 
 	// Writers that are about to change which link is primary wait here for each other, so that no two of them can collide
 	// on the unique index or on each other's locks. It changes nothing, and so works on both databases.
-	lockOrganizationRow = `
-UPDATE organizations SET watermark_removal = watermark_removal WHERE id = $1`
+	lockOrganization = `UPDATE organizations SET watermark_removal = watermark_removal WHERE id = $1`
 
 	demoteLinksToPersona = `
 UPDATE share_links SET is_primary = FALSE
 WHERE organization_id = $1 AND persona_id = $2 AND is_primary`
 
 	selectReplay = `
-SELECT request, link FROM idempotency_keys
-WHERE organization_id = $1 AND key = $2 AND created_at >= $3`
+SELECT request, link FROM idempotency_keys WHERE organization_id = $1 AND key = $2 AND created_at >= $3`
 
-	deleteIdempotencyKeys = `
-DELETE FROM idempotency_keys WHERE created_at < $1`
+	deleteIdempotencyKeys = `DELETE FROM idempotency_keys WHERE created_at < $1`
 
 	deleteLink = `
 DELETE FROM share_links WHERE organization_id = $1 AND id = $2
@@ -89,14 +84,15 @@ func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharel
 			}
 		}
 		if link.IsPrimary {
-			if err := lockOrganization(ctx, tx, link.OrganizationID); err != nil {
+			if _, err := tx.ExecContext(ctx, lockOrganization, link.OrganizationID); err != nil {
 				return link, err
 			}
 			if _, err := tx.ExecContext(ctx, demoteLinksToPersona, link.OrganizationID, link.PersonaID); err != nil {
 				return link, err
 			}
 		}
-		return link, insert(ctx, tx, "there is a share link with this id or token", insertLink, append(linkFields(&link), sharelink.Fold(link.PersonaName))...)
+		fields := append(linkFields(&link), sharelink.Fold(link.PersonaName))
+		return link, insert("there is a share link with this id or token", insertLink, fields...)(ctx, tx)
 	})
 }
 
@@ -106,19 +102,14 @@ func claimKey(ctx context.Context, tx querier, link sharelink.Link, key sharelin
 	if err != nil {
 		return false, err
 	}
-	n, err := affected(tx.ExecContext(ctx, claimIdempotencyKey, link.OrganizationID, key.Key, key.Request[:], string(kept),
-		key.CreatedAt.UnixMilli(), key.ValidFrom.UnixMilli()))
+	n, err := affected(claimIdempotencyKey, link.OrganizationID, key.Key, key.Request[:], string(kept),
+		key.CreatedAt.UnixMilli(), key.ValidFrom.UnixMilli())(ctx, tx)
 	return n > 0, taken(err, "the idempotency key is taken")
-}
-
-func lockOrganization(ctx context.Context, tx querier, organization uuid.UUID) error {
-	_, err := tx.ExecContext(ctx, lockOrganizationRow, organization)
-	return err
 }
 
 // Replay implements sharelink.Store.
 func (s *Store) Replay(ctx context.Context, organization uuid.UUID, key sharelink.Idempotency) (sharelink.Link, error) {
-	return read(ctx, s, "replay", func(q querier) (sharelink.Link, error) {
+	return read(ctx, s, "replay", func(ctx context.Context, q querier) (sharelink.Link, error) {
 		return replay(ctx, q, organization, key)
 	})
 }
@@ -128,8 +119,9 @@ func replay(ctx context.Context, q querier, organization uuid.UUID, key sharelin
 		request []byte
 		link    string
 	}
-	found, err := one(ctx, q, func(r *row) []any { return []any{&r.request, &r.link} },
-		"no share link was created under this idempotency key", selectReplay, organization, key.Key, key.ValidFrom.UnixMilli())
+	found, err := one(func(r *row) []any { return []any{&r.request, &r.link} },
+		"no share link was created under this idempotency key",
+		selectReplay, organization, key.Key, key.ValidFrom.UnixMilli())(ctx, q)
 	if err != nil {
 		return link, err
 	}
@@ -144,16 +136,12 @@ func replay(ctx context.Context, q querier, organization uuid.UUID, key sharelin
 
 // ForgetKeys implements sharelink.Store.
 func (s *Store) ForgetKeys(ctx context.Context, before time.Time) (int, error) {
-	return change(ctx, s, "forget_keys", func(ctx context.Context, tx querier) (int, error) {
-		return affected(tx.ExecContext(ctx, deleteIdempotencyKeys, before.UnixMilli()))
-	})
+	return change(ctx, s, "forget_keys", affected(deleteIdempotencyKeys, before.UnixMilli()))
 }
 
 // Link implements sharelink.Store.
 func (s *Store) Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
-	return read(ctx, s, "get_link", func(q querier) (sharelink.Link, error) {
-		return one(ctx, q, linkFields, noLink, selectLink, organization, id)
-	})
+	return read(ctx, s, "get_link", one(linkFields, noLink, selectLink, organization, id))
 }
 
 // UpdateLink implements sharelink.Store. The row is locked from its reading to the end of the transaction, so the change is
@@ -162,11 +150,11 @@ func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sh
 	return change(ctx, s, "update_link", func(ctx context.Context, tx querier) (link sharelink.Link, err error) {
 		promote := c.IsPrimary != nil && *c.IsPrimary
 		if promote {
-			if err := lockOrganization(ctx, tx, organization); err != nil {
+			if _, err := tx.ExecContext(ctx, lockOrganization, organization); err != nil {
 				return link, err
 			}
 		}
-		if link, err = one(ctx, tx, linkFields, noLink, selectLink+s.rowLock, organization, id); err != nil {
+		if link, err = one(linkFields, noLink, selectLink+s.rowLock, organization, id)(ctx, tx); err != nil {
 			return link, err
 		}
 		if promote {
@@ -182,14 +170,12 @@ func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sh
 
 // DeleteLink implements sharelink.Store.
 func (s *Store) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
-	return change(ctx, s, "delete_link", func(ctx context.Context, tx querier) (sharelink.Link, error) {
-		return one(ctx, tx, linkFields, noLink, deleteLink, organization, id)
-	})
+	return change(ctx, s, "delete_link", one(linkFields, noLink, deleteLink, organization, id))
 }
 
 // Links implements sharelink.Store.
 func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
-	return read(ctx, s, "list_links", func(q querier) (sharelink.Page[sharelink.Link], error) {
+	return read(ctx, s, "list_links", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Link], error) {
 		if !storable(f.Search) {
 			return sharelink.Page[sharelink.Link]{}, ctx.Err() // no name, token or id is like it
 		}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -24,14 +23,17 @@ var migrations embed.FS
 // lock would come too late: it makes its version table before it takes that lock. With IsolateDDL it begins no
 // transaction of its own.
 func migrateSQLite(ctx context.Context, db *sql.DB) error {
-	if done, err := migrated(ctx, db, "sqlite"); done || err != nil {
+	provider, err := newProvider(db, "sqlite", goose.DialectSQLite3, goose.WithIsolateDDL(true))
+	if err != nil {
+		return err
+	}
+	if done, err := migrated(ctx, db, provider); done || err != nil {
 		return err // without taking the write lock: most starts end here
 	}
 	if _, err := db.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	err := migrateUp(ctx, db, "sqlite", goose.DialectSQLite3, goose.WithIsolateDDL(true))
-	if err == nil {
+	if err = migrateUp(ctx, db, provider); err == nil {
 		_, err = db.ExecContext(ctx, "COMMIT")
 	}
 	if err != nil {
@@ -47,7 +49,11 @@ func migrateSQLite(ctx context.Context, db *sql.DB) error {
 // The advisory lock is the one that goose would take, but waited for: goose asks again once a second, and not before it
 // has made its version table, on which servers that start together would collide.
 func migratePostgres(ctx context.Context, db *sql.DB) (err error) {
-	if done, err := migrated(ctx, db, "postgres"); done || err != nil {
+	provider, err := newProvider(db, "postgres", goose.DialectPostgres)
+	if err != nil {
+		return err
+	}
+	if done, err := migrated(ctx, db, provider); done || err != nil {
 		return err
 	}
 	conn, err := db.Conn(ctx)
@@ -62,35 +68,34 @@ func migratePostgres(ctx context.Context, db *sql.DB) (err error) {
 		_, unlockErr := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lock.DefaultLockID)
 		err = errors.Join(err, unlockErr)
 	}()
-	return migrateUp(ctx, db, "postgres", goose.DialectPostgres)
+	return migrateUp(ctx, db, provider)
 }
 
-func migrateUp(ctx context.Context, db *sql.DB, dir string, dialect goose.Dialect, options ...goose.ProviderOption) error {
-	// Another server may have migrated while this one waited for the lock.
-	if done, err := migrated(ctx, db, dir); done || err != nil {
-		return err
-	}
+// newProvider returns goose for the migrations in a directory. It does not look at the database yet.
+func newProvider(db *sql.DB, dir string, dialect goose.Dialect, o ...goose.ProviderOption) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, path.Join("migrations", dir))
 	if err != nil {
+		return nil, err
+	}
+	o = append(o, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	return goose.NewProvider(dialect, db, files, o...)
+}
+
+func migrateUp(ctx context.Context, db *sql.DB, provider *goose.Provider) error {
+	// Another server may have migrated while this one waited for the lock.
+	if done, err := migrated(ctx, db, provider); done || err != nil {
 		return err
 	}
-	options = append(options, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	provider, err := goose.NewProvider(dialect, db, files, options...)
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
+	_, err := provider.Up(ctx)
 	return err
 }
 
 // migrated tells whether the tables are up to date, with an error when they are of a newer version than this program.
-func migrated(ctx context.Context, db *sql.DB, dir string) (bool, error) {
-	newest, err := newestMigration(dir)
-	if err != nil {
-		return false, err
-	}
+func migrated(ctx context.Context, db *sql.DB, provider *goose.Provider) (bool, error) {
+	known := provider.ListSources() // from the oldest to the newest
+	newest := known[len(known)-1].Version
 	var version int64
-	err = db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM "+goose.DefaultTablename).Scan(&version)
+	err := db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM "+goose.DefaultTablename).Scan(&version)
 	switch {
 	case err != nil && noTable(err):
 		return false, nil
@@ -100,24 +105,6 @@ func migrated(ctx context.Context, db *sql.DB, dir string) (bool, error) {
 		return false, fmt.Errorf("its tables are of version %d and this program knows up to %d; use the newer program that made them, or a backup", version, newest)
 	}
 	return version == newest, nil
-}
-
-// newestMigration returns the highest number that a migration's file name begins with.
-func newestMigration(dir string) (int64, error) {
-	files, err := fs.ReadDir(migrations, path.Join("migrations", dir))
-	if err != nil {
-		return 0, err
-	}
-	var newest int64
-	for _, f := range files {
-		number, _, _ := strings.Cut(f.Name(), "_")
-		version, err := strconv.ParseInt(number, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("migration %s has no number: %w", f.Name(), err)
-		}
-		newest = max(newest, version)
-	}
-	return newest, nil
 }
 
 // noTable tells whether an error says that a table does not exist. SQLite has no code for it.

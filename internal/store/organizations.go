@@ -25,11 +25,9 @@ const (
 	personaColumns      = `organization_id, id, name, created_at`
 	keyColumns          = `prefix, label, organization_id, created_at, revoked_at`
 
-	selectOrganizations = `
-SELECT ` + organizationColumns + ` FROM organizations ORDER BY name`
-
-	selectOrganizationByName = `
-SELECT ` + organizationColumns + ` FROM organizations WHERE name = $1`
+	selectOrganizations      = `SELECT ` + organizationColumns + ` FROM organizations ORDER BY name`
+	selectOrganizationByName = `SELECT ` + organizationColumns + ` FROM organizations WHERE name = $1`
+	selectAnyOrganization    = `SELECT EXISTS (SELECT 1 FROM organizations)`
 
 	// A subquery rather than a join: it leaves a planner one way only, from the hash to the organization.
 	selectOrganizationByKey = `
@@ -40,49 +38,30 @@ WHERE id = (SELECT organization_id FROM api_keys WHERE hash = $1 AND revoked_at 
 UPDATE organizations SET watermark_removal = $2 WHERE name = $1
 RETURNING ` + organizationColumns
 
-	selectPersonas = `
-SELECT ` + personaColumns + ` FROM personas WHERE organization_id = $1 ORDER BY name, id`
+	selectPersonas      = `SELECT ` + personaColumns + ` FROM personas WHERE organization_id = $1 ORDER BY name, id`
+	selectPersona       = `SELECT ` + personaColumns + ` FROM personas WHERE organization_id = $1 AND id = $2`
+	deletePersona       = `DELETE FROM personas WHERE organization_id = $1 AND id = $2`
+	countLinksToPersona = `SELECT COUNT(*) FROM share_links WHERE organization_id = $1 AND persona_id = $2`
 
-	selectPersona = `
-SELECT ` + personaColumns + ` FROM personas WHERE organization_id = $1 AND id = $2`
-
-	deletePersona = `
-DELETE FROM personas WHERE organization_id = $1 AND id = $2`
-
-	countLinksToPersona = `
-SELECT COUNT(*) FROM share_links WHERE organization_id = $1 AND persona_id = $2`
-
-	selectKeys = `
-SELECT ` + keyColumns + ` FROM api_keys WHERE organization_id = $1 ORDER BY created_at, prefix`
-
-	revokeKey = `
+	selectKeys = `SELECT ` + keyColumns + ` FROM api_keys WHERE organization_id = $1 ORDER BY created_at, prefix`
+	revokeKey  = `
 UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE prefix = $1
 RETURNING ` + keyColumns
 
-	selectAnyOrganization = `
-SELECT EXISTS (SELECT 1 FROM organizations)`
-
-	lockFirstStart = `
-UPDATE first_start SET locked = locked WHERE id = 1`
+	lockFirstStart = `UPDATE first_start SET locked = locked WHERE id = 1`
 
 	// On PostgreSQL the second of two waits here for the first to commit.
 	insertSigningKey = `
 INSERT INTO signing_key (id, seed, created_at) VALUES (1, $1, $2)
 ON CONFLICT (id) DO NOTHING`
 
-	selectSigningKey = `
-SELECT seed, created_at FROM signing_key WHERE id = 1`
+	selectSigningKey = `SELECT seed, created_at FROM signing_key WHERE id = 1`
 )
 
 var (
-	insertOrganization = `
-INSERT INTO organizations (` + organizationColumns + `) VALUES (` + placeholders(organizationColumns) + `)`
-
-	insertPersona = `
-INSERT INTO personas (` + personaColumns + `) VALUES (` + placeholders(personaColumns) + `)`
-
-	insertKey = `
-INSERT INTO api_keys (` + keyColumns + `, hash) VALUES (` + placeholders(keyColumns+`, hash`) + `)`
+	insertOrganization = insertInto("organizations", organizationColumns)
+	insertPersona      = insertInto("personas", personaColumns)
+	insertKey          = insertInto("api_keys", keyColumns+", hash")
 )
 
 // The fields that the columns keep, in the same order.
@@ -101,64 +80,49 @@ func keyFields(k *sharelink.Key) []any {
 
 // CreateOrganization implements sharelink.Store.
 func (s *Store) CreateOrganization(ctx context.Context, o sharelink.Organization) error {
-	return s.write(ctx, "create_organization", func(ctx context.Context, tx querier) error {
-		return insert(ctx, tx, nameTaken, insertOrganization, organizationFields(&o)...)
-	})
+	return s.write(ctx, "create_organization", insert(nameTaken, insertOrganization, organizationFields(&o)...))
 }
 
 // Organizations implements sharelink.Store.
 func (s *Store) Organizations(ctx context.Context) ([]sharelink.Organization, error) {
-	return read(ctx, s, "list_organizations", func(q querier) ([]sharelink.Organization, error) {
-		return all(ctx, q, organizationFields, selectOrganizations)
-	})
+	return read(ctx, s, "list_organizations", all(organizationFields, selectOrganizations))
 }
 
 // OrganizationNamed implements sharelink.Store.
 func (s *Store) OrganizationNamed(ctx context.Context, name string) (sharelink.Organization, error) {
-	return read(ctx, s, "get_organization", func(q querier) (sharelink.Organization, error) {
-		return one(ctx, q, organizationFields, noOrganization, selectOrganizationByName, name)
-	})
+	return read(ctx, s, "get_organization", one(organizationFields, noOrganization, selectOrganizationByName, name))
 }
 
 // OrganizationOfKey implements sharelink.Store.
 func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
-	return read(ctx, s, "authenticate", func(q querier) (sharelink.Organization, error) {
-		return one(ctx, q, organizationFields, noKey, selectOrganizationByKey, hash[:])
-	})
+	return read(ctx, s, "authenticate", one(organizationFields, noKey, selectOrganizationByKey, hash[:]))
 }
 
 // SetWatermarkRemoval implements sharelink.Store.
 func (s *Store) SetWatermarkRemoval(ctx context.Context, name string, allowed bool) (sharelink.Organization, error) {
-	return change(ctx, s, "update_organization", func(ctx context.Context, tx querier) (sharelink.Organization, error) {
-		return one(ctx, tx, organizationFields, noOrganization, updateWatermarkRemoval, name, allowed)
-	})
+	update := one(organizationFields, noOrganization, updateWatermarkRemoval, name, allowed)
+	return change(ctx, s, "update_organization", update)
 }
 
 // AddPersona implements sharelink.Store.
 func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
-	return s.write(ctx, "add_persona", func(ctx context.Context, tx querier) error {
-		return insert(ctx, tx, personaTaken, insertPersona, personaFields(&p)...)
-	})
+	return s.write(ctx, "add_persona", insert(personaTaken, insertPersona, personaFields(&p)...))
 }
 
 // PersonasOf implements sharelink.Store.
 func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Persona, error) {
-	return read(ctx, s, "list_personas", func(q querier) ([]sharelink.Persona, error) {
-		return all(ctx, q, personaFields, selectPersonas, organization)
-	})
+	return read(ctx, s, "list_personas", all(personaFields, selectPersonas, organization))
 }
 
 // Persona implements sharelink.Store.
 func (s *Store) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
-	return read(ctx, s, "get_persona", func(q querier) (sharelink.Persona, error) {
-		return one(ctx, q, personaFields, noPersona, selectPersona, organization, id)
-	})
+	return read(ctx, s, "get_persona", one(personaFields, noPersona, selectPersona, organization, id))
 }
 
 // RemovePersona implements sharelink.Store.
 func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (int, error) {
 	return change(ctx, s, "remove_persona", func(ctx context.Context, tx querier) (links int, err error) {
-		removed, err := affected(tx.ExecContext(ctx, deletePersona, organization, id))
+		removed, err := affected(deletePersona, organization, id)(ctx, tx)
 		if err == nil && removed == 0 {
 			err = &sharelink.Error{Code: sharelink.NotFound, Detail: noPersona}
 		}
@@ -171,33 +135,24 @@ func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (
 
 // AddKey implements sharelink.Store.
 func (s *Store) AddKey(ctx context.Context, k sharelink.Key, hash sharelink.Hash) error {
-	return s.write(ctx, "add_key", func(ctx context.Context, tx querier) error {
-		return insert(ctx, tx, keyTaken, insertKey, append(keyFields(&k), hash[:])...)
-	})
+	return s.write(ctx, "add_key", insert(keyTaken, insertKey, append(keyFields(&k), hash[:])...))
 }
 
 // KeysOf implements sharelink.Store.
 func (s *Store) KeysOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Key, error) {
-	return read(ctx, s, "list_keys", func(q querier) ([]sharelink.Key, error) {
-		return all(ctx, q, keyFields, selectKeys, organization)
-	})
+	return read(ctx, s, "list_keys", all(keyFields, selectKeys, organization))
 }
 
 // RevokeKey implements sharelink.Store.
 func (s *Store) RevokeKey(ctx context.Context, prefix string, at time.Time) (sharelink.Key, error) {
-	return change(ctx, s, "revoke_key", func(ctx context.Context, tx querier) (sharelink.Key, error) {
-		return one(ctx, tx, keyFields, noKey, revokeKey, prefix, at.UnixMilli())
-	})
+	return change(ctx, s, "revoke_key", one(keyFields, noKey, revokeKey, prefix, at.UnixMilli()))
 }
 
 // Bootstrap implements sharelink.Store.
 func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p sharelink.Persona, key *sharelink.Key, hash sharelink.Hash) (bool, error) {
-	anyOrganization := func(ctx context.Context, q querier) (exists bool, err error) {
-		err = q.QueryRowContext(ctx, selectAnyOrganization).Scan(&exists)
-		return exists, err
-	}
+	anyOrganization := one(func(exists *bool) []any { return []any{exists} }, noOrganization, selectAnyOrganization)
 	// Asked without a lock first: on every start but the first this is all there is to do.
-	exists, err := read(ctx, s, "bootstrap", func(q querier) (bool, error) { return anyOrganization(ctx, q) })
+	exists, err := read(ctx, s, "bootstrap", anyOrganization)
 	if err != nil || exists {
 		return false, err
 	}
@@ -208,12 +163,12 @@ func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p share
 		if exists, err := anyOrganization(ctx, tx); err != nil || exists {
 			return false, err
 		}
-		err := insert(ctx, tx, nameTaken, insertOrganization, organizationFields(&o)...)
+		err := insert(nameTaken, insertOrganization, organizationFields(&o)...)(ctx, tx)
 		if err == nil {
-			err = insert(ctx, tx, personaTaken, insertPersona, personaFields(&p)...)
+			err = insert(personaTaken, insertPersona, personaFields(&p)...)(ctx, tx)
 		}
 		if err == nil && key != nil {
-			err = insert(ctx, tx, keyTaken, insertKey, append(keyFields(key), hash[:])...)
+			err = insert(keyTaken, insertKey, append(keyFields(key), hash[:])...)(ctx, tx)
 		}
 		return err == nil, err
 	})

@@ -36,16 +36,13 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	readers := max(4, runtime.GOMAXPROCS(0))
 	reads.SetMaxOpenConns(readers)
 	reads.SetMaxIdleConns(readers)
-	abandon := func(err error) (*Store, error) {
-		return nil, errors.Join(err, reads.Close(), writes.Close())
-	}
 
-	if err := migrateSQLite(ctx, writes); err != nil {
-		return abandon(fmt.Errorf("open the database %s: %w", path, err))
+	var conn *sql.Conn
+	if err = migrateSQLite(ctx, writes); err == nil {
+		conn, err = writes.Conn(ctx)
 	}
-	conn, err := writes.Conn(ctx)
 	if err != nil {
-		return abandon(fmt.Errorf("open the database %s: %w", path, err))
+		return nil, errors.Join(fmt.Errorf("open the database %s: %w", path, err), reads.Close(), writes.Close())
 	}
 	group := startGroupCommit(conn, o.Queue, o.ObserveBatch)
 	return &Store{

@@ -6,6 +6,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -63,12 +64,8 @@ type writer interface {
 // Open opens the database at a URL, sqlite:PATH or postgres://..., and brings its tables up to date. Several may open
 // the same database at the same time.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Queue == 0 {
-		o.Queue = 1024
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Queue = cmp.Or(o.Queue, 1024)
 	if err := CheckURL(url); err != nil {
 		return nil, err
 	}
@@ -80,7 +77,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 
 // Ping tells whether the store can answer, by asking it something.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := read(ctx, s, "ping", func(q querier) (id int, err error) {
+	_, err := read(ctx, s, "ping", func(ctx context.Context, q querier) (id int, err error) {
 		err = q.QueryRowContext(ctx, "SELECT id FROM first_start").Scan(&id)
 		return id, err
 	})
@@ -95,31 +92,34 @@ func (s *Store) Close() error {
 	return s.close()
 }
 
+// operation is what read and change run on the database.
+type operation[T any] func(ctx context.Context, q querier) (T, error)
+
 // read runs an operation that changes nothing.
-func read[T any](ctx context.Context, s *Store, operation string, fn func(q querier) (T, error)) (T, error) {
+func read[T any](ctx context.Context, s *Store, name string, run operation[T]) (T, error) {
 	start := time.Now()
-	v, err := fn(s.reads)
-	if err = s.observed(ctx, operation, start, err); err != nil {
+	v, err := run(ctx, s.reads)
+	if err = s.observed(ctx, name, start, err); err != nil {
 		return *new(T), err
 	}
 	return v, nil
 }
 
 // write runs an operation that changes something; see writer.
-func (s *Store) write(ctx context.Context, operation string, fn func(ctx context.Context, tx querier) error) error {
+func (s *Store) write(ctx context.Context, name string, fn func(ctx context.Context, tx querier) error) error {
 	start := time.Now()
 	err := ctx.Err()
 	if err == nil {
 		err = s.writes.write(ctx, fn)
 	}
-	return s.observed(ctx, operation, start, err)
+	return s.observed(ctx, name, start, err)
 }
 
 // change runs a write and returns what it returned, or the zero value with an error.
-func change[T any](ctx context.Context, s *Store, operation string, fn func(ctx context.Context, tx querier) (T, error)) (T, error) {
+func change[T any](ctx context.Context, s *Store, name string, run operation[T]) (T, error) {
 	var v T
-	err := s.write(ctx, operation, func(ctx context.Context, tx querier) (err error) {
-		v, err = fn(ctx, tx)
+	err := s.write(ctx, name, func(ctx context.Context, tx querier) (err error) {
+		v, err = run(ctx, tx)
 		return err
 	})
 	if err != nil {
@@ -128,9 +128,9 @@ func change[T any](ctx context.Context, s *Store, operation string, fn func(ctx 
 	return v, nil
 }
 
-func (s *Store) observed(ctx context.Context, operation string, start time.Time, err error) error {
+func (s *Store) observed(ctx context.Context, name string, start time.Time, err error) error {
 	if s.options.Observe != nil {
-		s.options.Observe(operation, time.Since(start))
+		s.options.Observe(name, time.Since(start))
 	}
 	if err == nil {
 		return nil
@@ -144,5 +144,5 @@ func (s *Store) observed(ctx context.Context, operation string, start time.Time,
 	case s.closed.Load() || unavailable(err):
 		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store is not available", RetryAfter: time.Second, Err: err}
 	}
-	return fmt.Errorf("store: %s: %w", operation, err)
+	return fmt.Errorf("store: %s: %w", name, err)
 }

@@ -12,8 +12,7 @@ import (
 const (
 	noToken = "there is no share link with this token"
 
-	selectLinkByToken = `
-SELECT ` + linkColumns + ` FROM share_links WHERE token = $1`
+	selectLinkByToken = `SELECT ` + linkColumns + ` FROM share_links WHERE token = $1`
 
 	// The one place where a use is spent. The row that is locked here decides, not what was read before.
 	spendUse = `
@@ -24,20 +23,17 @@ RETURNING ` + linkColumns
 
 	visitColumns = `id, link_id, organization_id, at, outcome, origin, client, address`
 
-	settleVisit = `
-UPDATE visits SET outcome = $3 WHERE link_id = $1 AND id = $2 AND outcome = $4`
+	settleVisit = `UPDATE visits SET outcome = $3 WHERE link_id = $1 AND id = $2 AND outcome = $4`
 
 	giveBackUse = `
 UPDATE share_links SET usage_count = usage_count - 1
 WHERE organization_id = $1 AND id = $2 AND usage_count > 0`
 
 	// Ids of visits begin with their instant, so those before an instant are those below its smallest id.
-	deleteVisits = `
-DELETE FROM visits WHERE id IN (SELECT id FROM visits WHERE id < $1 ORDER BY id LIMIT $2)`
+	deleteVisits = `DELETE FROM visits WHERE id IN (SELECT id FROM visits WHERE id < $1 ORDER BY id LIMIT $2)`
 )
 
-var insertVisit = `
-INSERT INTO visits (` + visitColumns + `) VALUES (` + placeholders(visitColumns) + `)`
+var insertVisit = insertInto("visits", visitColumns)
 
 // visitFields returns the fields that visitColumns keep, in the same order.
 func visitFields(v *sharelink.Visit) []any {
@@ -46,24 +42,19 @@ func visitFields(v *sharelink.Visit) []any {
 
 // LinkByToken implements sharelink.Store.
 func (s *Store) LinkByToken(ctx context.Context, token string) (sharelink.Link, error) {
-	return read(ctx, s, "get_link_by_token", func(q querier) (sharelink.Link, error) {
-		return one(ctx, q, linkFields, noToken, selectLinkByToken, token)
-	})
+	return read(ctx, s, "get_link_by_token", one(linkFields, noToken, selectLinkByToken, token))
 }
 
 // spendTries bounds how often a spend looks again at a link that was changed between its two looks.
 const spendTries = 10
 
-var errLinkChanging = &sharelink.Error{Code: sharelink.Unavailable, Detail: "the share link is being changed; try again in a moment", RetryAfter: time.Second}
-
 // Spend implements sharelink.Store. A link that may not be opened is no error of the write: an error would roll back the
 // batch that the write shares, and a link that is used up is asked for often.
 func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) (link sharelink.Link, status sharelink.Status, err error) {
-	found := true
 	err = s.write(ctx, "spend", func(ctx context.Context, tx querier) error {
-		link, status, found = sharelink.Link{}, "", true
 		for range spendTries {
-			spent, err := all(ctx, tx, linkFields, spendUse, token, visit.At.UnixMilli())
+			link, status = sharelink.Link{}, "" // until it is known that there is one
+			spent, err := all(linkFields, spendUse, token, visit.At.UnixMilli())(ctx, tx)
 			if err != nil {
 				return err
 			}
@@ -71,24 +62,24 @@ func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) 
 				link, status = spent[0], sharelink.Active
 				return addVisit(ctx, tx, link, visit, sharelink.Opened)
 			}
-			now, err := all(ctx, tx, linkFields, selectLinkByToken, token)
-			if err != nil {
+			now, err := all(linkFields, selectLinkByToken, token)(ctx, tx)
+			if err != nil || len(now) == 0 {
 				return err
-			}
-			if found = len(now) == 1; !found {
-				return nil
 			}
 			// PostgreSQL shows each statement what was committed before it. What kept the use from being spent may be gone.
 			if link, status = now[0], now[0].StatusAt(visit.At); status != sharelink.Active {
 				return addVisit(ctx, tx, link, visit, sharelink.OutcomeOf(status))
 			}
 		}
-		return errLinkChanging
+		return &sharelink.Error{
+			Code: sharelink.Unavailable, RetryAfter: time.Second,
+			Detail: "the share link is being changed; try again in a moment",
+		}
 	})
 	switch {
 	case err != nil:
 		return sharelink.Link{}, "", err
-	case !found:
+	case status == "":
 		return sharelink.Link{}, "", &sharelink.Error{Code: sharelink.NotFound, Detail: noToken}
 	}
 	return link, status, nil
@@ -97,23 +88,23 @@ func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) 
 // addVisit writes a visit to the link, whatever link the visit names.
 func addVisit(ctx context.Context, tx querier, link sharelink.Link, visit sharelink.Visit, outcome sharelink.Outcome) error {
 	visit.LinkID, visit.OrganizationID, visit.Outcome = link.ID, link.OrganizationID, outcome
-	return writeVisit(ctx, tx, visit)
+	return writeVisit(visit)(ctx, tx)
 }
 
-func writeVisit(ctx context.Context, tx querier, v sharelink.Visit) error {
-	return insert(ctx, tx, "there is a visit with this id", insertVisit, visitFields(&v)...)
+func writeVisit(v sharelink.Visit) func(ctx context.Context, tx querier) error {
+	return insert("there is a visit with this id", insertVisit, visitFields(&v)...)
 }
 
 // AddVisit implements sharelink.Store.
 func (s *Store) AddVisit(ctx context.Context, visit sharelink.Visit) error {
-	return s.write(ctx, "add_visit", func(ctx context.Context, tx querier) error { return writeVisit(ctx, tx, visit) })
+	return s.write(ctx, "add_visit", writeVisit(visit))
 }
 
 // Settle implements sharelink.Store. The visit's row is the reservation: only the call that changes its outcome from opened
 // gives its use back.
 func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome) (bool, error) {
 	return change(ctx, s, "settle", func(ctx context.Context, tx querier) (bool, error) {
-		settled, err := affected(tx.ExecContext(ctx, settleVisit, visit.LinkID, visit.ID, string(outcome), string(sharelink.Opened)))
+		settled, err := affected(settleVisit, visit.LinkID, visit.ID, string(outcome), string(sharelink.Opened))(ctx, tx)
 		if err == nil && settled == 1 && outcome == sharelink.UpstreamRefused {
 			_, err = tx.ExecContext(ctx, giveBackUse, visit.OrganizationID, visit.LinkID)
 		}
@@ -123,12 +114,13 @@ func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome share
 
 // Visits implements sharelink.Store.
 func (s *Store) Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
-	return read(ctx, s, "list_visits", func(q querier) (found sharelink.Page[sharelink.Visit], err error) {
-		if _, err := one(ctx, q, linkFields, noLink, selectLink, organization, link); err != nil {
+	visits := func(ctx context.Context, q querier) (found sharelink.Page[sharelink.Visit], err error) {
+		if _, err := one(linkFields, noLink, selectLink, organization, link)(ctx, q); err != nil {
 			return found, err
 		}
 		return page(ctx, q, visitColumns, "visits WHERE link_id = $1", []any{link}, p, visitFields)
-	})
+	}
+	return read(ctx, s, "list_visits", visits)
 }
 
 // sweepBatch is how many visits are removed in one transaction: few enough that no open has to wait long behind it.
@@ -138,9 +130,7 @@ const sweepBatch = 1000
 func (s *Store) ForgetVisits(ctx context.Context, before time.Time) (int, error) {
 	forgotten := 0
 	for {
-		n, err := change(ctx, s, "forget_visits", func(ctx context.Context, tx querier) (int, error) {
-			return affected(tx.ExecContext(ctx, deleteVisits, sharelink.FirstID(before), sweepBatch))
-		})
+		n, err := change(ctx, s, "forget_visits", affected(deleteVisits, sharelink.FirstID(before), sweepBatch))
 		if err != nil {
 			return forgotten, err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,11 +44,6 @@ const (
 	waiting int32 = iota
 	claimed
 	abandoned
-)
-
-var (
-	errStopped = errors.New("the store is closed")
-	errUndone  = errors.New("the transaction was rolled back by the database")
 )
 
 func startGroupCommit(conn *sql.Conn, queue int, observe func(writes int)) *groupCommit {
@@ -92,7 +88,7 @@ func (g *groupCommit) enqueue(j *job) error {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	if g.stopped {
-		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store is not available", RetryAfter: time.Second, Err: errStopped}
+		return errors.New("the store is closed") // Unavailable, as every error of a closed store
 	}
 	select {
 	case g.queue <- j:
@@ -153,8 +149,9 @@ func claim(batch []*job, j *job) []*job {
 // a third of the writes a second: SQLite keeps a copy of each page that each of them touches.
 func (g *groupCommit) commit(batch []*job) {
 	ctx := context.Background()
+	fails := func(j *job) bool { return g.runOne(ctx, j) != nil }
 	err := g.exec(ctx, "BEGIN IMMEDIATE")
-	if err == nil && !g.allSucceed(ctx, batch) && len(batch) > 1 {
+	if err == nil && slices.ContainsFunc(batch, fails) && len(batch) > 1 {
 		// SQLite may have rolled back already; then there is nothing to roll back and the second BEGIN says what is wrong.
 		_ = g.exec(ctx, "ROLLBACK")
 		if err = g.exec(ctx, "BEGIN IMMEDIATE"); err == nil {
@@ -177,16 +174,6 @@ func (g *groupCommit) commit(batch []*job) {
 	}
 }
 
-// allSucceed runs the jobs one after the other until one fails.
-func (g *groupCommit) allSucceed(ctx context.Context, batch []*job) bool {
-	for _, j := range batch {
-		if g.runOne(ctx, j) != nil {
-			return false
-		}
-	}
-	return true
-}
-
 // eachByItself runs each job in a savepoint. The error is one that leaves nothing to commit.
 func (g *groupCommit) eachByItself(ctx context.Context, batch []*job) error {
 	for _, j := range batch {
@@ -195,7 +182,7 @@ func (g *groupCommit) eachByItself(ctx context.Context, batch []*job) error {
 		}
 		if g.runOne(ctx, j) != nil {
 			if err := g.exec(ctx, "ROLLBACK TO job"); err != nil {
-				return fmt.Errorf("%w: %w", errUndone, err)
+				return fmt.Errorf("the transaction was rolled back by the database: %w", err)
 			}
 		}
 		if err := g.exec(ctx, "RELEASE job"); err != nil {
@@ -206,16 +193,14 @@ func (g *groupCommit) eachByItself(ctx context.Context, batch []*job) error {
 }
 
 // runOne sets the error of a job and returns it too.
-func (g *groupCommit) runOne(ctx context.Context, j *job) error {
-	func() {
-		defer func() {
-			if p := recover(); p != nil {
-				j.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-			}
-		}()
-		j.err = j.fn(ctx, g.conn)
+func (g *groupCommit) runOne(ctx context.Context, j *job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+		j.err = err
 	}()
-	return j.err
+	return j.fn(ctx, g.conn)
 }
 
 func (g *groupCommit) exec(ctx context.Context, statement string) error {

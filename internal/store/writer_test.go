@@ -103,7 +103,7 @@ func (h held) await(t *testing.T, condition func() bool) {
 // rows returns what is in the table.
 func (h held) rows(t *testing.T) []int {
 	t.Helper()
-	rows, err := all(t.Context(), h.reads, func(n *int) []any { return []any{n} }, "SELECT n FROM t ORDER BY n")
+	rows, err := all(func(n *int) []any { return []any{n} }, "SELECT n FROM t ORDER BY n")(t.Context(), h.reads)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,8 +107,7 @@ func testPersonaRemovalKeepsLinks(t T, s suite) {
 // newKey returns a key of a prefix and a hash that nobody else has.
 func newKey(t T, org uuid.UUID, at time.Time) (sharelink.Key, sharelink.Hash) {
 	t.Helper()
-	secret, err := sharelink.NewSecret()
-	noError(t, err)
+	secret := sharelink.NewSecret()
 	return sharelink.Key{Prefix: sharelink.VisiblePrefix(secret), Label: "läbel", OrganizationID: org, CreatedAt: at}, sharelink.HashSecret(secret)
 }
 

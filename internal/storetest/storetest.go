@@ -170,10 +170,8 @@ func (s suite) organization(t T) uuid.UUID {
 // link returns a link that is not in the store yet.
 func (s suite) link(t T, organization uuid.UUID, at time.Time) sharelink.Link {
 	t.Helper()
-	token, err := sharelink.NewToken()
-	noError(t, err)
 	return sharelink.Link{
-		ID: newID(t, at), Token: token, CreatedAt: at, Terms: sharelink.DefaultTerms(at),
+		ID: newID(t, at), Token: sharelink.NewToken(), CreatedAt: at, Terms: sharelink.DefaultTerms(at),
 		PersonaID: persona, PersonaName: "Cara", OrganizationID: organization,
 	}
 }
@@ -239,9 +237,7 @@ func (s suite) finds(t T, organization uuid.UUID, f sharelink.Filter, want ...sh
 
 func newID(t T, at time.Time) uuid.UUID {
 	t.Helper()
-	id, err := sharelink.NewID(at)
-	noError(t, err)
-	return id
+	return sharelink.NewID(at)
 }
 
 func to[T any](v T) *T { return &v }
