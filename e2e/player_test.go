@@ -15,14 +15,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
 	"github.com/sharelinks-dev/sharelinks/api"
-	"github.com/sharelinks-dev/sharelinks/internal/anamtest"
+	"github.com/sharelinks-dev/sharelinks/sharelinkstest"
 )
 
 // sessionToken is one as Anam makes them: the player reads what is in it.
@@ -34,20 +33,20 @@ var sessionToken = strings.Join([]string{
 
 // engine is an Anam on loopback that browsers talk to as well: it serves the player and its engine's sessions.
 type engine struct {
-	*anamtest.Anam
+	*sharelinkstest.Anam
+	persona string
 	url     string
 	player  []byte
+	hangUp  chan struct{} // unless nil, no session token is answered, and the connection ends when it is closed
 	mu      sync.Mutex
 	started []string // the Authorization of each POST /v1/engine/session
 }
 
 func startEngine(t *testing.T, player []byte) *engine {
 	t.Helper()
-	e := &engine{Anam: &anamtest.Anam{}, player: player}
-	e.Refuse = func(w http.ResponseWriter, _ *http.Request) bool {
-		_, _ = io.WriteString(w, `{"sessionToken":"`+sessionToken+`"}`)
-		return true
-	}
+	e := &engine{Anam: sharelinkstest.NewAnam(t), player: player}
+	e.persona = e.AddPersona("Ada")
+	e.SetSessionToken(sessionToken)
 	s := httptest.NewServer(e)
 	t.Cleanup(s.Close)
 	e.url = s.URL
@@ -69,9 +68,9 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusTooManyRequests) // a place was given away meanwhile: the player says so and gives up
 		_, _ = io.WriteString(w, `{"message":"busy"}`)
-	case r.URL.Path == "/v1/personas/"+anamtest.Persona:
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"id":"`+anamtest.Persona+`","name":"Ada"}`)
+	case r.URL.Path == "/v1/auth/session-token" && e.hangUp != nil:
+		<-e.hangUp
+		panic(http.ErrAbortHandler)
 	default:
 		e.Anam.ServeHTTP(w, r)
 	}
@@ -106,7 +105,7 @@ func serveWithPlayer(t *testing.T, e *engine, hash string) (p *process, sent *lo
 		flags = append(flags, "--player-script", e.url+"/anam.js", "--player-integrity", hash)
 	}
 	cmd := serveCommand(t, "sqlite:player.db", flags...)
-	cmd.Env = append(cmd.Env, "SHARELINKS_ANAM_API_KEY="+anamtest.Key, "SHARELINKS_ANAM_URL="+e.url)
+	cmd.Env = append(cmd.Env, "SHARELINKS_ANAM_API_KEY="+e.Key, "SHARELINKS_ANAM_URL="+e.url)
 	p = start(t, cmd)
 	p.await()
 	u, err := url.Parse(p.url)
@@ -118,8 +117,8 @@ func serveWithPlayer(t *testing.T, e *engine, hash string) (p *process, sent *lo
 }
 
 // adaOnce is a link to Anam's persona, for one visit.
-func adaOnce(r *api.CreateShareLinkRequest) {
-	r.PersonaID = anamtest.Persona
+func (e *engine) adaOnce(r *api.CreateShareLinkRequest) {
+	r.PersonaID = e.persona
 	r.UsageLimit.Set(1)
 }
 
@@ -151,7 +150,7 @@ func TestVisitorTalksToAnam(t *testing.T) {
 	t.Parallel()
 	e := startEngine(t, []byte(standIn))
 	p, sent, public := serveWithPlayer(t, e, integrity(e.player))
-	address, uses := p.link(adaOnce)
+	address, uses := p.link(e.adaOnce)
 	g := gallery{t, visitorPage(t)}
 	w := watch(t, g.ctx)
 	g.view(720, 480, "light")
@@ -180,11 +179,11 @@ func TestVisitorTalksToAnam(t *testing.T) {
 		t.Errorf("one visit cost %d uses", n)
 	}
 	wanted := `POST /v1/auth/session-token ` +
-		`{"clientLabel":"sharelinks","personaConfig":{"personaId":"` + anamtest.Persona + `"}}`
+		`{"clientLabel":"sharelinks","personaConfig":{"personaId":"` + e.persona + `"}}`
 	if !slices.Contains(e.Requests(), wanted) {
 		t.Errorf("Anam was asked %q", e.Requests())
 	}
-	if all := sent.String(); strings.Contains(all, anamtest.Key) || !strings.Contains(all, sessionToken) {
+	if all := sent.String(); strings.Contains(all, e.Key) || !strings.Contains(all, sessionToken) {
 		t.Error("the browser was sent the API key, or not the session")
 	}
 	w.want(t, public, e.url)
@@ -195,7 +194,7 @@ func TestAnotherPlayerDoesNotRun(t *testing.T) {
 	t.Parallel()
 	e := startEngine(t, []byte(standIn))
 	p, _, _ := serveWithPlayer(t, e, integrity([]byte("something else")))
-	address, uses := p.link(adaOnce)
+	address, uses := p.link(e.adaOnce)
 	g := gallery{t, visitorPage(t)}
 	g.view(720, 480, "dark")
 	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
@@ -210,25 +209,15 @@ func TestAnotherPlayerDoesNotRun(t *testing.T) {
 func TestAnamIsBusy(t *testing.T) {
 	t.Parallel()
 	e := startEngine(t, []byte(standIn))
-	var free atomic.Bool
-	admit := e.Refuse
-	e.Refuse = func(w http.ResponseWriter, r *http.Request) bool {
-		if free.Load() {
-			return admit(w, r)
-		}
-		w.Header().Set("Retry-After", "1")
-		w.WriteHeader(http.StatusTooManyRequests)
-		return true
-	}
+	e.Fail(sharelinkstest.Fault{Status: http.StatusTooManyRequests, RetryAfter: 1})
 	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
-	address, uses := p.link(adaOnce)
+	address, uses := p.link(e.adaOnce)
 	ctx := visitorPage(t)
 	do(t, ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, ctx, "busy", nil)
 	if n := uses(); n != 0 {
 		t.Errorf("%d uses", n)
 	}
-	free.Store(true)
 	do(t, ctx, press("start", nil)) // as soon as it can be
 	in(t, ctx, "live", nil)
 	if n := uses(); n != 1 {
@@ -240,19 +229,15 @@ func TestAnamIsBusy(t *testing.T) {
 func TestAnamHangsUp(t *testing.T) {
 	t.Parallel()
 	e := startEngine(t, []byte(standIn))
-	hangUp := make(chan struct{})
-	e.Refuse = func(http.ResponseWriter, *http.Request) bool {
-		<-hangUp
-		panic(http.ErrAbortHandler)
-	}
+	e.hangUp = make(chan struct{})
 	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
-	address, uses := p.link(adaOnce)
+	address, uses := p.link(e.adaOnce)
 	g := gallery{t, visitorPage(t)}
 	g.view(720, 480, "dark")
 	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, g.ctx, "connecting", nil)
 	g.shoot("connecting")
-	close(hangUp)
+	close(e.hangUp)
 	in(t, g.ctx, "slow", nil)
 	g.shoot("slow")
 	if n := uses(); n != 1 {
@@ -273,7 +258,7 @@ func TestThePublishedPlayer(t *testing.T) {
 	}
 	e := startEngine(t, player)
 	p, sent, _ := serveWithPlayer(t, e, integrity(player))
-	address, uses := p.link(adaOnce)
+	address, uses := p.link(e.adaOnce)
 	ctx := visitorPage(t)
 	do(t, ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, ctx, "busy", nil)
@@ -285,13 +270,13 @@ func TestThePublishedPlayer(t *testing.T) {
 	if n := uses(); n != 1 {
 		t.Errorf("one visit cost %d uses", n)
 	}
-	if strings.Contains(sent.String(), anamtest.Key) {
+	if strings.Contains(sent.String(), e.Key) {
 		t.Error("the browser was sent the API key")
 	}
 
 	// Where nothing else is said, browsers are told to run these very bytes.
 	p, sent, _ = serveWithPlayer(t, e, "")
-	address, _ = p.link(adaOnce)
+	address, _ = p.link(e.adaOnce)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)

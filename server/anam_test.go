@@ -1,76 +1,120 @@
-package server
+package server_test
 
 import (
+	"bytes"
 	"context"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
+	"errors"
+	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sharelinks-dev/sharelinks/internal/anamtest"
+	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/client"
+	"github.com/sharelinks-dev/sharelinks/server"
+	"github.com/sharelinks-dev/sharelinks/sharelinkstest"
 )
 
-// withAnam is a configuration with an account at this Anam.
-func withAnam(url string) func(*Config) {
-	return func(c *Config) { c.Personas, c.AnamURL, c.AnamAPIKey = PersonasAnam, url, anamtest.Key }
+// The whole of an open with Anam as the upstream, against the stub's Anam.
+
+var once = client.WithRetry(client.Retry{Attempts: 1})
+
+// withAnam starts a server with an Anam, and makes a link to a persona of it that can be opened so often.
+func withAnam(t *testing.T, limit int, opts ...sharelinkstest.Option) (*sharelinkstest.Server, client.ShareLink) {
+	t.Helper()
+	srv := sharelinkstest.NewServer(t, append(opts, sharelinkstest.WithAnam())...)
+	link, err := srv.Client(server.Checked(t)).Create(t.Context(), client.CreateRequest{
+		PersonaID: srv.AddPersona("Ada <b>of</b> Anam"), UsageLimit: client.Uses(limit),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return srv, link
+}
+
+// outcomes returns the outcomes of a link's visits, newest first.
+func outcomes(t *testing.T, srv *sharelinkstest.Server, link client.ShareLink) (list []api.VisitOutcome) {
+	t.Helper()
+	page, err := srv.Client(server.Checked(t)).Visits(t.Context(), link.ID, 1, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range page.Data {
+		list = append(list, v.Outcome)
+	}
+	return list
+}
+
+func uses(t *testing.T, srv *sharelinkstest.Server, link client.ShareLink) int {
+	t.Helper()
+	now, err := srv.Client().Get(t.Context(), link.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return now.UsageCount
 }
 
 func TestOpeningWithAnam(t *testing.T) {
 	t.Parallel()
-	fake := anamtest.Start(t)
-	ts := start(t, nil, withAnam(fake.URL))
-	body := `{"personaId":"` + anamtest.Persona + `","usageLimit":2}`
-	link := ts.send("POST", "/v1/share-links", body).want(201).object()
-	ts.send("POST", "/v1/share-links", `{"personaId":"`+cara+`"}`).wantProblem("not-found", 404)
-	token := link["token"].(string)
-
-	want := map[string]any{"sessionToken": "session-1", "expiresAt": "2026-04-20T11:00:00.000Z", "personaId": anamtest.Persona, "personaName": anamtest.PersonaName}
-	if diff := cmp.Diff(want, ts.open(token).want(201).object()); diff != "" {
+	var log bytes.Buffer
+	srv, link := withAnam(t, 3, sharelinkstest.WithLogger(slog.New(slog.NewTextHandler(&log, nil))), sharelinkstest.WithRandomSeed(1))
+	visitor := srv.Client(server.Checked(t), once)
+	for _, c := range []struct {
+		upstream int
+		problem  string
+		status   int
+		uses     int
+	}{{402, "/persona-unavailable", 502, 0}, {429, "/persona-unavailable", 503, 0}, {504, "/persona-timeout", 504, 1}} {
+		srv.Anam().Fail(sharelinkstest.Fault{Status: c.upstream, RetryAfter: 30})
+		_, err := visitor.Open(t.Context(), link.Token)
+		e, ok := errors.AsType[*client.Error](err)
+		if !ok || e.Status != c.status || !strings.HasSuffix(e.Type, c.problem) || e.RetryAfter != 30*time.Second && c.status < 504 {
+			t.Errorf("Anam answers %d: %v", c.upstream, err)
+		}
+		if n := uses(t, srv, link); n != c.uses {
+			t.Errorf("Anam answers %d: %d uses, want %d", c.upstream, n, c.uses)
+		}
+		srv.Advance(time.Second)
+	}
+	want := client.Session{
+		SessionToken: "session-1", ExpiresAt: client.Timestamp{Time: srv.Now().Add(time.Hour)},
+		PersonaID: strings.TrimPrefix(strings.TrimSpace(srv.Anam().Requests()[0]), "GET /v1/personas/"), PersonaName: "Ada <b>of</b> Anam",
+	}
+	got, err := visitor.Open(t.Context(), link.Token)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	srv.Advance(time.Second)
+	if _, err := visitor.Open(t.Context(), link.Token); err != nil {
+		t.Error(err) // those that were refused were given back
+	}
+	srv.Advance(time.Second)
+	if _, err := visitor.Open(t.Context(), link.Token); !errors.Is(err, client.ErrGone) {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]api.VisitOutcome{
+		"EXHAUSTED", "OPENED", "OPENED", "UPSTREAM_TIMEOUT", "UPSTREAM_REFUSED", "UPSTREAM_REFUSED",
+	}, outcomes(t, srv, link)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{
-		"GET /v1/personas/" + anamtest.Persona + " ",
-		"GET /v1/personas/" + cara + " ",
-		`POST /v1/auth/session-token {"clientLabel":"sharelinks","personaConfig":{"personaId":"` + anamtest.Persona + `"}}`,
-	}, fake.Requests()); diff != "" {
-		t.Error(diff)
-	}
-	fake.Refuse = func(w http.ResponseWriter, _ *http.Request) bool {
-		w.WriteHeader(http.StatusPaymentRequired)
-		return true
-	}
-	ts.advance(time.Second)
-	ts.open(token).wantProblem("persona-unavailable", 502)
-	ts.advance(time.Second)
-	fake.Refuse = nil
-	ts.open(token).want(201) // the refused one was given back
-	ts.advance(time.Second)
-	ts.open(token).wantProblem("share-link-exhausted", 410)
-	if strings.Contains(ts.log.String(), anamtest.Key) || strings.Contains(ts.log.String(), "session-1") || !strings.Contains(ts.log.String(), "402") {
+	text := log.String()
+	if strings.Contains(text, srv.Anam().Key) || strings.Contains(text, "session-1") || !strings.Contains(text, "402") {
 		t.Error("a secret is in the log, or what Anam answered is not")
-	}
-	var outcomes []string
-	for _, v := range ts.visitsTo(link) {
-		outcomes = append(outcomes, v["outcome"].(string))
-	}
-	if diff := cmp.Diff([]string{"EXHAUSTED", "OPENED", "UPSTREAM_REFUSED", "OPENED"}, outcomes); diff != "" {
-		t.Error(diff)
 	}
 }
 
 // Local personas with Anam's sessions: an operator may let organizations have some personas of the account only.
 func TestAnamsSessionsForLocalPersonas(t *testing.T) {
 	t.Parallel()
-	fake := anamtest.Start(t)
-	ts := start(t, nil, withAnam(fake.URL), func(c *Config) { c.Personas = PersonasLocal })
-	if s := ts.open(ts.token("")).want(201).object(); s["sessionToken"] != "session-1" {
-		t.Errorf("%v", s)
+	srv, link := withAnam(t, 1, sharelinkstest.WithLocalPersonas())
+	if s, err := srv.Client().Open(t.Context(), link.Token); err != nil || s.SessionToken != "session-1" {
+		t.Errorf("%v, %v", s, err)
+	}
+	if requests := srv.Anam().Requests(); len(requests) != 1 {
+		t.Errorf("Anam was asked %v", requests)
 	}
 }
 
@@ -79,58 +123,60 @@ func TestAnamsSessionsForLocalPersonas(t *testing.T) {
 func TestAnUpstreamThatRefusesHalf(t *testing.T) {
 	t.Parallel()
 	const limit = 50
-	fake := anamtest.Start(t)
-	var asked atomic.Int32
-	fake.Refuse = func(w http.ResponseWriter, _ *http.Request) bool {
-		refuse := asked.Add(1)%2 == 0
-		if refuse {
-			w.WriteHeader(http.StatusTooManyRequests)
-		}
-		return refuse
+	srv, link := withAnam(t, limit)
+	for range 300 {
+		srv.Anam().Fail(sharelinkstest.Fault{}, sharelinkstest.Fault{Status: 429})
 	}
-	ts := start(t, nil, withAnam(fake.URL))
-	token := ts.send("POST", "/v1/share-links", fmt.Sprintf(`{"personaId":%q,"usageLimit":%d}`, anamtest.Persona, limit)).want(201).object()["token"].(string)
 	var mu sync.Mutex
 	got := map[int]int{}
 	var group sync.WaitGroup
 	for range 500 {
 		group.Go(func() {
-			a := ts.open(token)
+			_, err := srv.Client(once).Open(t.Context(), link.Token)
+			status := 201
+			if e, ok := errors.AsType[*client.Error](err); ok {
+				status = e.Status
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			got[a.status]++
+			got[status]++
 		})
 	}
 	group.Wait()
-	if got[201] != fake.Sessions() || got[201] != ts.uses(token) || got[201] > limit || got[201]+got[410]+got[503] != 500 {
-		t.Errorf("%v, %d sessions made, %d uses", got, fake.Sessions(), ts.uses(token))
+	n := uses(t, srv, link)
+	if got[201] != srv.Anam().Sessions() || got[201] != n || n > limit || got[201]+got[410]+got[503] != 500 {
+		t.Errorf("%v, %d sessions made, %d uses", got, srv.Anam().Sessions(), n)
 	}
 	for range 2 * limit { // what is left is not lost
-		ts.open(token)
+		_, _ = srv.Client(once).Open(t.Context(), link.Token)
 	}
-	if n := ts.uses(token); n != limit || fake.Sessions() != limit {
-		t.Errorf("%d uses, %d sessions", n, fake.Sessions())
+	if n := uses(t, srv, link); n != limit || srv.Anam().Sessions() != limit {
+		t.Errorf("%d uses, %d sessions", n, srv.Anam().Sessions())
 	}
 }
 
 // A visitor who leaves while Anam thinks leaves no use in between: it is settled as if they had stayed.
 func TestLeavingDoesNotKeepAUseFromBeingGivenBack(t *testing.T) {
 	t.Parallel()
-	fake := anamtest.Start(t)
-	asked, left := make(chan struct{}), make(chan struct{})
-	fake.Refuse = func(w http.ResponseWriter, _ *http.Request) bool {
-		close(asked)
-		<-left
-		w.WriteHeader(http.StatusTooManyRequests)
-		return true
-	}
-	ts := start(t, nil, withAnam(fake.URL))
-	token := ts.send("POST", "/v1/share-links", `{"personaId":"`+anamtest.Persona+`"}`).want(201).object()["token"].(string)
+	srv, link := withAnam(t, 1)
+	srv.Anam().Fail(sharelinkstest.Fault{Status: 429, Delay: 100 * time.Millisecond})
 	ctx, leave := context.WithCancel(t.Context())
-	go func() { <-asked; leave(); close(left) }()
-	r := httptest.NewRequestWithContext(ctx, "POST", "/v1/share/"+token+"/sessions", nil)
-	ts.Handler().ServeHTTP(httptest.NewRecorder(), r)
-	if n := ts.uses(token); n != 0 {
+	done := make(chan error)
+	go func() {
+		_, err := srv.Client(once).Open(ctx, link.Token)
+		done <- err
+	}()
+	for len(srv.Anam().Requests()) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	leave()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Fatalf("%v", err)
+	}
+	for outcomes(t, srv, link)[0] == "OPENED" { // it is the suite's time-out that notices a use which stays
+		time.Sleep(time.Millisecond)
+	}
+	if n := uses(t, srv, link); n != 0 {
 		t.Errorf("%d uses", n)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sharelinks-dev/sharelinks/internal/anamtest"
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 )
 
@@ -349,35 +348,4 @@ func TestOpenNeverOverspends(t *testing.T) {
 		first := start(t, nil, func(c *Config) { c.Database = database })
 		open(t, first, start(t, nil, func(c *Config) { c.Database, c.APIKey = database, first.key }))
 	})
-}
-
-func TestFailuresOfTheUpstream(t *testing.T) {
-	t.Parallel()
-	fake := anamtest.Start(t)
-	ts := start(t, nil, withAnam(fake.URL))
-	link := ts.send("POST", "/v1/share-links", `{"personaId":"`+anamtest.Persona+`","usageLimit":2}`).want(201).object()
-	token := link["token"].(string)
-	for _, c := range []struct {
-		upstream int
-		problem  string
-		status   int
-		uses     int
-	}{{402, "persona-unavailable", 502, 0}, {429, "persona-unavailable", 503, 0}, {504, "persona-timeout", 504, 1}} {
-		fake.Refuse = func(w http.ResponseWriter, _ *http.Request) bool {
-			w.Header().Set("Retry-After", "30")
-			w.WriteHeader(c.upstream)
-			return true
-		}
-		a := ts.open(token).wantProblem(c.problem, c.status)
-		if c.status < 504 && a.header.Get("Retry-After") != "30" {
-			t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
-		}
-		if n := ts.uses(token); n != c.uses {
-			t.Errorf("%s: %d uses, want %d", c.problem, n, c.uses)
-		}
-		ts.advance(time.Second)
-	}
-	if last := ts.visitsTo(link)[0]["outcome"]; last != "UPSTREAM_TIMEOUT" {
-		t.Errorf("the last visit is %v", last)
-	}
 }

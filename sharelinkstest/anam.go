@@ -29,6 +29,7 @@ type Anam struct {
 	faults   []Fault
 	requests []string
 	sessions int
+	token    string
 }
 
 // NewAnam starts an Anam that is closed when the test ends. Its account has no personas.
@@ -85,6 +86,14 @@ func (a *Anam) Fail(faults ...Fault) {
 	a.faults = append(a.faults, faults...)
 }
 
+// SetSessionToken sets what every session token is from now on, such as one that Anam's player can read. "" is session-1,
+// session-2 and so on.
+func (a *Anam) SetSessionToken(token string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.token = token
+}
+
 // Requests returns what was asked for since the start, as "POST /v1/auth/session-token {body}", oldest first.
 func (a *Anam) Requests() []string {
 	a.mu.Lock()
@@ -92,7 +101,7 @@ func (a *Anam) Requests() []string {
 	return slices.Clone(a.requests)
 }
 
-// Sessions returns how many session tokens were handed out: session-1, session-2 and so on.
+// Sessions returns how many session tokens were handed out.
 func (a *Anam) Sessions() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -144,7 +153,7 @@ func (a *Anam) carryOut(r *http.Request, body []byte) (*answer, Fault) {
 	}
 	a.sessions++
 	result := &answer{header: http.Header{}, status: http.StatusOK}
-	result.json("application/json", map[string]any{"sessionToken": fmt.Sprintf("session-%d", a.sessions)})
+	result.json("application/json", map[string]any{"sessionToken": cmp.Or(a.token, fmt.Sprintf("session-%d", a.sessions))})
 	return result, fault
 }
 

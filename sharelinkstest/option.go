@@ -84,7 +84,8 @@ func WithRandomSeed(seed uint64) Option { return func(o *options) { o.random = &
 func WithSeed(document []byte) Option { return func(o *options) { o.seed = document } }
 
 // WithAnam gives the server an Anam of its own as its upstream, see Server.Anam: links lead to the personas of that Anam,
-// and an open is exchanged for a session of it. The default is sessions that the server signs.
+// unless WithLocalPersonas keeps them here, and an open is exchanged for a session of it. The default is sessions that the
+// server signs.
 func WithAnam() Option { return func(o *options) { o.anam = true } }
 
 // WithVersion sets what the header Sharelinks-Stub of every answer says. The default is "dev".

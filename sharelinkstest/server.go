@@ -151,7 +151,10 @@ func (s *Server) assemble(addr string, seed seed) (*server.Server, error) {
 		if s.anam, err = startAnam(); err != nil {
 			return nil, err
 		}
-		config.Personas, config.AnamURL, config.AnamAPIKey = server.PersonasAnam, s.anam.URL, s.anam.Key
+		config.AnamURL, config.AnamAPIKey = s.anam.URL, s.anam.Key
+		if config.Personas == server.PersonasAny {
+			config.Personas = server.PersonasAnam
+		}
 	}
 	ids := service.Options{
 		Store: s.store, Now: s.clock.now, NewID: s.random.newID, NewToken: s.random.newToken, VisitsRetention: config.VisitsRetention,
@@ -197,11 +200,11 @@ func (s *Server) Anam() *Anam {
 	return s.anam
 }
 
-// AddPersona adds a persona to the organization "default", or with WithAnam to the account with Anam, and returns its id.
-// A name is 1 to 100 characters.
+// AddPersona adds a persona to the organization "default", or where Anam has the personas to its account, and returns its
+// id. A name is 1 to 100 characters.
 func (s *Server) AddPersona(name string) string {
 	s.tb.Helper()
-	if s.anam != nil {
+	if s.anam != nil && s.options.personas == server.PersonasAny {
 		return s.anam.AddPersona(name)
 	}
 	return s.addPersona(service.DefaultOrganization, name)

@@ -1,4 +1,4 @@
-package anam
+package anam_test
 
 import (
 	"context"
@@ -14,12 +14,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/sharelinks-dev/sharelinks/internal/anamtest"
+	"github.com/sharelinks-dev/sharelinks/internal/anam"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+	"github.com/sharelinks-dev/sharelinks/sharelinkstest"
 )
 
 var (
-	persona = uuid.MustParse(anamtest.Persona)
+	persona = uuid.MustParse("30fa96d0-26c4-4e55-94a0-517025942e18")
 	link    = sharelink.Link{PersonaID: persona, Token: "sh_secret"}
 	visit   = sharelink.Visit{At: day}
 	day     = time.Date(2026, 4, 20, 10, 0, 0, 123e6, time.UTC)
@@ -27,15 +28,17 @@ var (
 
 func now() time.Time { return day }
 
+const testKey = "anam-key-that-stays-on-the-server"
+
 func TestAnamMakesSessions(t *testing.T) {
 	t.Parallel()
-	fake := anamtest.Start(t)
-	a := New(fake.URL+"/", anamtest.Key, now)
+	fake := sharelinkstest.NewAnam(t)
+	a := anam.New(fake.URL+"/", fake.Key, now)
 	got, err := a.Session(t.Context(), link, visit)
 	if err != nil || got != (sharelink.Session{Token: "session-1", ExpiresAt: day.Add(time.Hour)}) {
 		t.Errorf("%v, %v", got, err)
 	}
-	want := []string{`POST /v1/auth/session-token {"clientLabel":"sharelinks","personaConfig":{"personaId":"` + anamtest.Persona + `"}}`}
+	want := []string{`POST /v1/auth/session-token {"clientLabel":"sharelinks","personaConfig":{"personaId":"` + persona.String() + `"}}`}
 	if diff := cmp.Diff(want, fake.Requests()); diff != "" {
 		t.Error(diff)
 	}
@@ -72,7 +75,7 @@ func TestAnamsRefusals(t *testing.T) {
 				c.answer(w, r)
 			}))
 			t.Cleanup(server.Close)
-			_, err := New(server.URL, anamtest.Key, now).Session(t.Context(), link, visit)
+			_, err := anam.New(server.URL, testKey, now).Session(t.Context(), link, visit)
 			var e *sharelink.Error
 			if sharelink.CodeOf(err) != c.code {
 				t.Fatalf("%v, want %s", err, c.code)
@@ -83,7 +86,7 @@ func TestAnamsRefusals(t *testing.T) {
 			if calls.Load() != 1 {
 				t.Errorf("asked %d times: it may have been spent", calls.Load())
 			}
-			if strings.Contains(err.Error(), anamtest.Key) || strings.Contains(err.Error(), "secret") {
+			if strings.Contains(err.Error(), testKey) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("a secret is in %v", err)
 			}
 		})
@@ -104,11 +107,11 @@ func status(code int, retryAfter string) func(w http.ResponseWriter, r *http.Req
 // A call that no connection was there for is tried once more, and is no visit.
 func TestAnamIsAskedAgainOnlyIfItWasNotAsked(t *testing.T) {
 	t.Parallel()
-	fake := anamtest.Start(t)
-	a := New(fake.URL, anamtest.Key, now)
+	fake := sharelinkstest.NewAnam(t)
+	a := anam.New(fake.URL, fake.Key, now)
 	var dials atomic.Int32
 	dial := (&net.Dialer{}).DialContext
-	a.http.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+	a.Transport().DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if dials.Add(1)%2 == 1 {
 			return nil, &net.OpError{Op: "dial", Err: net.UnknownNetworkError("refused")}
 		}
@@ -117,7 +120,7 @@ func TestAnamIsAskedAgainOnlyIfItWasNotAsked(t *testing.T) {
 	if s, err := a.Session(t.Context(), link, visit); err != nil || s.Token != "session-1" || dials.Load() != 2 {
 		t.Errorf("%v, %v after %d dials", s, err, dials.Load())
 	}
-	a = New("http://127.0.0.1:1", anamtest.Key, now)
+	a = anam.New("http://127.0.0.1:1", testKey, now)
 	if _, err := a.Session(t.Context(), link, visit); sharelink.CodeOf(err) != sharelink.PersonaUnavailable {
 		t.Errorf("%v", err)
 	}
@@ -131,7 +134,7 @@ func TestAnamThatDoesNotAnswerIsATimeout(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
-	if _, err := New(server.URL, anamtest.Key, now).Session(ctx, link, visit); sharelink.CodeOf(err) != sharelink.PersonaTimeout {
+	if _, err := anam.New(server.URL, testKey, now).Session(ctx, link, visit); sharelink.CodeOf(err) != sharelink.PersonaTimeout {
 		t.Errorf("%v", err)
 	}
 }
@@ -145,14 +148,14 @@ func TestBreaker(t *testing.T) {
 		w.WriteHeader(http.StatusInternalServerError)
 	}))
 	t.Cleanup(server.Close)
-	a := New(server.URL, anamtest.Key, now)
-	for range breakAfter + 10 {
+	a := anam.New(server.URL, testKey, now)
+	for range anam.BreakAfter + 10 {
 		if _, err := a.Session(t.Context(), link, visit); sharelink.CodeOf(err) != sharelink.PersonaUnavailable {
 			t.Fatalf("%v", err)
 		}
 	}
-	if n := calls.Load(); n != breakAfter {
-		t.Errorf("asked %d times, want %d", n, breakAfter)
+	if n := calls.Load(); n != anam.BreakAfter {
+		t.Errorf("asked %d times, want %d", n, anam.BreakAfter)
 	}
 	if _, err := a.Persona(t.Context(), uuid.Nil, persona); sharelink.CodeOf(err) != sharelink.Unavailable {
 		t.Errorf("%v", err)
@@ -162,22 +165,14 @@ func TestBreaker(t *testing.T) {
 // A refusal is Anam's right, not its failure: the breaker stays closed however many there are.
 func TestRefusalsDoNotTripTheBreaker(t *testing.T) {
 	t.Parallel()
-	fake := anamtest.Start(t)
-	var refuse atomic.Bool
-	refuse.Store(true)
-	fake.Refuse = func(w http.ResponseWriter, _ *http.Request) bool {
-		if refuse.Load() {
-			w.WriteHeader(http.StatusPaymentRequired)
-		}
-		return refuse.Load()
-	}
-	a := New(fake.URL, anamtest.Key, now)
-	for range 2 * breakAfter {
+	fake := sharelinkstest.NewAnam(t)
+	a := anam.New(fake.URL, fake.Key, now)
+	for range 2 * anam.BreakAfter {
+		fake.Fail(sharelinkstest.Fault{Status: 402})
 		if _, err := a.Session(t.Context(), link, visit); sharelink.CodeOf(err) != sharelink.PersonaRefused {
 			t.Fatal(err)
 		}
 	}
-	refuse.Store(false)
 	if _, err := a.Session(t.Context(), link, visit); err != nil {
 		t.Error(err)
 	}
@@ -186,19 +181,19 @@ func TestRefusalsDoNotTripTheBreaker(t *testing.T) {
 // While as many calls as may be in flight are, one more is not sent.
 func TestCallsInFlightAreBounded(t *testing.T) {
 	t.Parallel()
-	fake := anamtest.Start(t)
 	full, release := make(chan struct{}), make(chan struct{})
 	var arrived atomic.Int32
-	fake.Refuse = func(http.ResponseWriter, *http.Request) bool {
-		if arrived.Add(1) == maxInFlight {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if arrived.Add(1) == anam.MaxInFlight {
 			close(full)
 		}
 		<-release
-		return false
-	}
-	a := New(fake.URL, anamtest.Key, now)
+		_, _ = w.Write([]byte(`{"sessionToken":"session"}`))
+	}))
+	t.Cleanup(server.Close)
+	a := anam.New(server.URL, testKey, now)
 	var group sync.WaitGroup
-	for range maxInFlight {
+	for range anam.MaxInFlight {
 		group.Go(func() {
 			if _, err := a.Session(t.Context(), link, visit); err != nil {
 				t.Error(err)
@@ -213,33 +208,34 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 	}
 	close(release)
 	group.Wait()
-	if n := arrived.Load(); n != maxInFlight {
+	if n := arrived.Load(); n != anam.MaxInFlight {
 		t.Errorf("%d calls arrived", n)
 	}
 }
 
 func TestPersonas(t *testing.T) {
 	t.Parallel()
-	fake := anamtest.Start(t)
+	fake := sharelinkstest.NewAnam(t)
+	persona := uuid.MustParse(fake.AddPersona("Ada <b>of</b> Anam"))
 	at := day
-	a := New(fake.URL, anamtest.Key, func() time.Time { return at })
+	a := anam.New(fake.URL, fake.Key, func() time.Time { return at })
 	for range 3 {
 		p, err := a.Persona(t.Context(), uuid.Max, persona)
-		if err != nil || p != (sharelink.Persona{ID: persona, OrganizationID: uuid.Max, Name: anamtest.PersonaName}) {
+		if err != nil || p != (sharelink.Persona{ID: persona, OrganizationID: uuid.Max, Name: "Ada <b>of</b> Anam"}) {
 			t.Fatalf("%v, %v", p, err)
 		}
 	}
 	if n := len(fake.Requests()); n != 1 {
 		t.Errorf("asked %d times for one persona", n)
 	}
-	at = at.Add(personaTTL)
+	at = at.Add(anam.PersonaTTL)
 	if _, err := a.Persona(t.Context(), uuid.Max, persona); err != nil || len(fake.Requests()) != 2 {
 		t.Errorf("%v, asked %d times", err, len(fake.Requests()))
 	}
 	if _, err := a.Persona(t.Context(), uuid.Max, uuid.Nil); sharelink.CodeOf(err) != sharelink.NotFound {
 		t.Errorf("%v", err)
 	}
-	if _, err := New(fake.URL, "wrong", now).Persona(t.Context(), uuid.Max, persona); sharelink.CodeOf(err) != sharelink.Unavailable {
+	if _, err := anam.New(fake.URL, "wrong", now).Persona(t.Context(), uuid.Max, persona); sharelink.CodeOf(err) != sharelink.Unavailable {
 		t.Errorf("%v", err)
 	}
 }
@@ -249,7 +245,7 @@ func TestPersonaName(t *testing.T) {
 	for name, want := range map[string]string{
 		"Ada": "Ada", "": "Persona", " \x00\n ": "Persona", "A\x00d\ra\xff": "Ada", strings.Repeat("é", 200): strings.Repeat("é", 100),
 	} {
-		if got := personaName(name); got != want {
+		if got := anam.PersonaName(name); got != want {
 			t.Errorf("%q: %q", name, got)
 		}
 	}
