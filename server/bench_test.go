@@ -143,7 +143,7 @@ func benchmark(b *testing.B, h http.Handler, key string) {
 // BenchmarkOpen is an open of one unlimited link that many callers ask for, on SQLite: signed session and durable visit
 // included.
 func BenchmarkOpen(b *testing.B) {
-	ts := start(b, nil, func(c *Config) { c.ValidateResponses, c.Logger = false, nil })
+	ts := start(b, nil, onSQLite(b), func(c *Config) { c.ValidateResponses, c.Logger = false, nil })
 	path := "/v1/share/" + ts.token(`"usageLimit":null`) + "/sessions"
 	b.ReportAllocs()
 	b.SetParallelism(32)

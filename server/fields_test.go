@@ -25,17 +25,14 @@ const wherePropertiesGo = `a property of a link is handled in
 // and list answer, at the property's bounds. The properties and the values come from the document.
 func TestEveryPropertyComesBack(t *testing.T) {
 	t.Parallel()
-	for engine, database := range map[string]func(t *testing.T) string{
-		"SQLite":     nil,
-		"PostgreSQL": func(t *testing.T) string { return pgtest.NewDatabase(t) },
+	for engine, on := range map[string]func(t testing.TB) func(*Config){
+		"memory":     func(testing.TB) func(*Config) { return func(*Config) {} },
+		"SQLite":     onSQLite,
+		"PostgreSQL": func(t testing.TB) func(*Config) { return func(c *Config) { c.Database = pgtest.NewDatabase(t) } },
 	} {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			ts := start(t, nil, func(c *Config) {
-				if database != nil {
-					c.Database = database(t)
-				}
-			})
+			ts := start(t, nil, on(t))
 			if _, err := ts.service.SetWatermarkRemoval(t.Context(), service.DefaultOrganization, true); err != nil {
 				t.Fatal(err)
 			}

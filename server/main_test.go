@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,8 +20,12 @@ import (
 
 	"github.com/google/uuid"
 
+	sharelinks "github.com/sharelinks-dev/sharelinks"
 	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/contract"
 	"github.com/sharelinks-dev/sharelinks/internal/contracttest"
+	"github.com/sharelinks-dev/sharelinks/internal/memstore"
+	"github.com/sharelinks-dev/sharelinks/internal/proxy"
 	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
@@ -69,7 +74,7 @@ func start(t testing.TB, wrap func(sharelink.Store) sharelink.Store, changes ...
 	t.Helper()
 	ts := &testServer{t: t, clock: day, log: &lockedBuffer{}}
 	config := DefaultConfig()
-	config.Database = "sqlite:" + filepath.Join(t.TempDir(), "test.db")
+	config.Database = inMemory
 	config.ValidateResponses = true
 	config.PublicURL = "http://links.test"
 	config.Logger = slog.New(slog.NewJSONHandler(ts.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -78,32 +83,75 @@ func start(t testing.TB, wrap func(sharelink.Store) sharelink.Store, changes ...
 	for _, change := range changes {
 		change(&config)
 	}
-	if err := config.Validate(); err != nil {
-		t.Fatal(err)
-	}
 	m := newMetrics("test")
-	db, err := store.Open(t.Context(), config.Database, store.Options{Logger: config.Logger, Observe: m.stored, ObserveBatch: m.batched, Volatile: true})
-	if err != nil {
-		t.Fatal(err)
+	var b sharelink.Store = memstore.New()
+	if config.Database == inMemory {
+		config.Database = DefaultConfig().Database // which is not opened
+	} else {
+		db, err := store.Open(t.Context(), config.Database, store.Options{Logger: config.Logger, Observe: m.stored, ObserveBatch: m.batched, Volatile: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = db
 	}
-	var b sharelink.Store = db
 	if wrap != nil {
 		b = wrap(b)
 	}
-	ts.Server, err = newServer(t.Context(), config, service.Options{Store: b}, m)
+	err := config.Validate()
+	if err == nil {
+		ts.Server, err = newServer(t.Context(), config, service.Options{Store: b}, m)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	ts.key = ts.firstKey
-	ts.http = httptest.NewServer(ts.Handler())
-	ts.http.Client().Transport = checker.Transport(t, ts.http.Client().Transport)
-	t.Cleanup(func() {
+	ts.serve()
+	return ts
+}
+
+// inMemory is the database of a server whose test is not about databases.
+const inMemory = "memory"
+
+// onSQLite puts the database into a file.
+func onSQLite(t testing.TB) func(*Config) {
+	return func(c *Config) { c.Database = "sqlite:" + filepath.Join(t.TempDir(), "test.db") }
+}
+
+// loadClosed reads the contract as the proxy holds servers to it: without a field beyond it.
+var loadClosed = sync.OnceValues(func() (*contract.Contract, error) {
+	return contract.Load(sharelinks.Spec(), contract.Options{MaxBody: maxBody, Formats: formats, Closed: true})
+})
+
+// serve serves behind a strict proxy, which must find nothing in what the server answers.
+func (ts *testServer) serve() {
+	ts.t.Helper()
+	closed, err := loadClosed()
+	if err != nil {
+		ts.t.Fatal(err)
+	}
+	behind := httptest.NewServer(ts.Handler())
+	upstream, err := url.Parse(behind.URL)
+	if err != nil {
+		ts.t.Fatal(err)
+	}
+	front, err := proxy.New(proxy.Options{Upstream: upstream, Contract: closed, Transport: behind.Client().Transport})
+	if err != nil {
+		ts.t.Fatal(err)
+	}
+	ts.http = httptest.NewServer(front)
+	ts.http.Client().Transport = checker.Transport(ts.t, ts.http.Client().Transport)
+	ts.t.Cleanup(func() {
 		ts.http.Close()
+		behind.Close()
+		for _, d := range front.Drifts() {
+			if d.Direction == proxy.Response {
+				ts.t.Errorf("the proxy reports a drift of the server: %s", d)
+			}
+		}
 		if err := ts.Close(); err != nil {
-			t.Error(err)
+			ts.t.Error(err)
 		}
 	})
-	return ts
 }
 
 func (ts *testServer) now() time.Time {

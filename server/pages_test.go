@@ -113,7 +113,7 @@ func TestEveryProblemHasAPage(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	ts := start(t, nil)
+	ts := start(t, nil, onSQLite(t))
 	token := ts.create("")["token"].(string)
 	ts.send("GET", "/v1/share-links?search="+token, "").want(200)
 	ts.send("GET", "/v1/share-links/nope", "").want(400)
