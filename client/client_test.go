@@ -10,15 +10,11 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/sharelinks-dev/sharelinks/internal/contracttest"
-	"github.com/sharelinks-dev/sharelinks/server"
 )
 
 const (
@@ -26,7 +22,6 @@ const (
 	unknown   = "11111111-1111-4111-8111-111111111111"
 	testKey   = "a-key-for-the-tests-of-the-client"
 	testURL   = "http://links.test"
-	prefix    = "/team/links"
 	aLink     = `{"id":"` + unknown + `","token":"sh_2kL9pQxYzR4vN8mBwHfJc","type":"LINK","enabled":true}`
 	emptyPage = `{"data":[],"meta":{}}`
 )
@@ -110,35 +105,6 @@ func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func play(replies ...reply) *script { return &script{replies: replies} }
 
-// serve returns a client of the real server under a path prefix. Every exchange is checked against the contract.
-func serve(t testing.TB) *Client {
-	t.Helper()
-	config := server.DefaultConfig()
-	config.Database = "sqlite:" + filepath.Join(t.TempDir(), "test.db")
-	config.APIKey = testKey
-	config.PublicURL = "https://links.example.com" + prefix
-	config.Now = func() time.Time { return day }
-	s, err := server.New(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	checked := contracttest.New().Transport(t, inProcess(s.Handler()))
-	return dial(t, roundTrip(func(r *http.Request) (*http.Response, error) {
-		r = r.Clone(r.Context())
-		var ok bool
-		if r.URL.Path, ok = strings.CutPrefix(r.URL.Path, prefix); !ok {
-			t.Errorf("a request to %s", r.URL)
-		}
-		r.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, prefix)
-		return checked.RoundTrip(r)
-	}), WithURL(testURL+prefix+"/")) // a slash at the end is allowed
-}
-
 func must[T any](v T, err error) func(testing.TB) T {
 	return func(t testing.TB) T {
 		t.Helper()
@@ -150,93 +116,6 @@ func must[T any](v T, err error) func(testing.TB) T {
 }
 
 func second[T any](_ T, err error) error { return err }
-
-// Every method works with the real server, whose rules and wording are tested in package server.
-func TestServer(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	c := serve(t)
-
-	created := must(c.Create(ctx, CreateRequest{
-		PersonaID:      cara,
-		ExpiresInHours: Hours(1.5),
-		UsageLimit:     Uses(1),
-		Type:           PlayerEmbed,
-		AllowedOrigins: Origins("https://Example.com:443", "http://localhost:3000"),
-		Enabled:        new(false),
-		IsPrimary:      new(true),
-	}))(t)
-	want := ShareLink{
-		ID: created.ID, Token: created.Token, Type: PlayerEmbed,
-		ExpiresAt: &Timestamp{Time: day.Add(90 * time.Minute)}, UsageLimit: new(1),
-		AllowedOrigins: []string{"https://example.com", "http://localhost:3000"},
-		IsPrimary:      true, CreatedAt: Timestamp{Time: day},
-		URL: "https://links.example.com" + prefix + "/frame/" + created.Token,
-	}
-	if diff := cmp.Diff(want, created); diff != "" {
-		t.Errorf("created (-want +got):\n%s", diff)
-	}
-
-	got := must(c.Get(ctx, created.ID))(t)
-	want.PersonaID, want.PersonaName, want.OrganizationID = cara, "Cara", got.OrganizationID
-	if diff := cmp.Diff(want, got); diff != "" || got.OrganizationID == "" {
-		t.Errorf("got (-want +got):\n%s", diff)
-	}
-
-	// A field that is left out stays, null removes a limit, and an empty list is sent.
-	updated := must(c.Update(ctx, created.ID, UpdateRequest{
-		ExpiresInHours: Never(), AllowedOrigins: Origins(), Enabled: new(true),
-	}))(t)
-	want.PersonaID, want.PersonaName, want.OrganizationID = "", "", ""
-	want.ExpiresAt, want.AllowedOrigins, want.Enabled = nil, []string{}, true
-	if diff := cmp.Diff(want, updated); diff != "" {
-		t.Errorf("updated (-want +got):\n%s", diff)
-	}
-	unlimited := must(c.Create(ctx, CreateRequest{PersonaID: cara, UsageLimit: Unlimited()}))(t)
-	if unlimited.UsageLimit != nil || unlimited.ExpiresAt == nil {
-		t.Errorf("unlimited: %+v", unlimited)
-	}
-
-	if p := must(c.Preview(ctx, created.Token))(t); p.Status != Active || p.PersonaName != "Cara" {
-		t.Errorf("preview: %+v", p)
-	}
-	if s := must(c.Open(ctx, created.Token))(t); s.SessionToken == "" || !s.ExpiresAt.After(day) {
-		t.Errorf("session: %+v", s)
-	}
-	var e *Error
-	err := second(c.Open(ctx, created.Token))
-	if !errors.Is(err, ErrGone) || !errors.As(err, &e) || !strings.HasSuffix(e.Type, "/share-link-exhausted") {
-		t.Errorf("the second open: %v", err)
-	}
-	visits := must(c.Visits(ctx, created.ID, 1, 1))(t)
-	if len(visits.Data) != 1 || visits.Data[0].ID == "" || visits.Meta.Total != 2 {
-		t.Errorf("visits: %+v", visits)
-	}
-	page := must(c.List(ctx, Filter{PersonaID: cara, Search: created.ID, Page: 1, PerPage: 1}))(t)
-	if len(page.Data) != 1 || page.Data[0].ID != created.ID || page.Meta.Total != 1 {
-		t.Errorf("list: %+v", page)
-	}
-	if l := must(c.FindByToken(ctx, created.Token))(t); l.ID != created.ID {
-		t.Errorf("found %+v", l)
-	}
-	if err := c.Delete(ctx, created.ID); err != nil {
-		t.Error(err)
-	}
-
-	err = second(c.Get(ctx, created.ID))
-	if !errors.Is(err, ErrNotFound) || !errors.As(err, &e) || e.RequestID == "" || e.Attempts != 1 || e.Operation != "get" {
-		t.Errorf("get after delete: %#v", err)
-	}
-	err = second(c.Create(ctx, CreateRequest{PersonaID: "cara", UsageLimit: Uses(0)}))
-	if !errors.Is(err, ErrInvalid) || !errors.As(err, &e) || len(e.Violations) != 2 {
-		t.Errorf("two violations: %#v", err)
-	}
-	key := WithIdempotencyKey("order-4711")
-	must(c.Create(ctx, CreateRequest{PersonaID: cara}, key))(t)
-	if err := second(c.Create(ctx, CreateRequest{PersonaID: cara, UsageLimit: Uses(3)}, key)); !errors.Is(err, ErrConflict) {
-		t.Errorf("two requests with one key: %v", err)
-	}
-}
 
 // Arguments that would make another request than was meant are not sent. All others are for the server to judge.
 func TestArguments(t *testing.T) {

@@ -7,16 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/sharelinks-dev/sharelinks/client"
 	"github.com/sharelinks-dev/sharelinks/client/wire"
-	"github.com/sharelinks-dev/sharelinks/server"
+	"github.com/sharelinks-dev/sharelinks/sharelinkstest"
 )
 
 const cara = "00000000-0000-0000-0000-000000000000"
@@ -24,28 +21,18 @@ const cara = "00000000-0000-0000-0000-000000000000"
 var (
 	ctx     = context.Background()
 	started = time.Date(2026, 4, 20, 10, 0, 0, 0, time.UTC)
+
+	srv        *sharelinkstest.Server // of the examples
+	exampleURL string                 // its base URL
 )
 
-// exampleURL is the base URL of the server of the examples.
-var exampleURL string
-
-// TestMain starts the server of the examples. Its clock advances by a second each time it is read.
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "sharelinks-example-")
+	var err error
+	srv, err = sharelinkstest.Start(sharelinkstest.WithKey("a-key"), sharelinkstest.WithTime(started))
 	check(err)
-	config := server.DefaultConfig()
-	config.Database = "sqlite:" + filepath.Join(dir, "links.db")
-	config.APIKey = "a-key"
-	var reads atomic.Int64
-	config.Now = func() time.Time { return started.Add(time.Duration(reads.Add(1)) * time.Second) }
-	s, err := server.New(ctx, config)
-	check(err)
-	h := httptest.NewServer(s.Handler())
-	exampleURL = h.URL
+	exampleURL = srv.URL
 	m.Run()
-	h.Close()
-	check(s.Close())
-	check(os.RemoveAll(dir))
+	check(srv.Close())
 }
 
 func check(err error) {
@@ -54,17 +41,23 @@ func check(err error) {
 	}
 }
 
-// dial returns a client for an example and deletes the links of the examples before.
+// dial returns a client for an example. The server has nothing that an example before has left, and each request comes a
+// second after the one before.
 func dial(opts ...client.Option) *client.Client {
-	c, err := client.New(append([]client.Option{client.WithURL(exampleURL), client.WithKey("a-key")}, opts...)...)
+	srv.Reset()
+	c, err := client.New(append([]client.Option{client.WithURL(exampleURL), client.WithKey("a-key"), client.WithHTTPClient(later)}, opts...)...)
 	check(err)
-	page, err := c.List(ctx, client.Filter{PerPage: 100})
-	check(err)
-	for _, link := range page.Data {
-		check(c.Delete(ctx, link.ID))
-	}
 	return c
 }
+
+var later = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	srv.Advance(time.Second)
+	return http.DefaultTransport.RoundTrip(r)
+})}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func ExampleNew() {
 	_, err := client.New(client.WithURL("links.example.com"), client.WithKey("a-key"))
@@ -283,9 +276,9 @@ func ExampleError_Error() {
 	_, err := c.Get(ctx, "11111111-1111-4111-8111-111111111111")
 	var e *client.Error
 	if errors.As(err, &e) {
-		fmt.Println(e.Status, e.Type, e.RequestID != "", e.Attempts)
+		fmt.Println(e.Status, strings.TrimPrefix(e.Type, exampleURL), e.RequestID != "", e.Attempts)
 	}
-	// Output: 404 http://127.0.0.1:8080/problems/not-found true 1
+	// Output: 404 /problems/not-found true 1
 }
 
 func ExampleError_Is() {
