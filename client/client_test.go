@@ -26,7 +26,7 @@ const (
 	emptyPage = `{"data":[],"meta":{}}`
 )
 
-// day is the instant at which the clock of the real server stands.
+// day is an instant.
 var day = time.Date(2026, 4, 20, 10, 0, 0, 0, time.UTC)
 
 // dial returns a client whose requests go to a round tripper.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
@@ -76,6 +77,25 @@ func in(t *testing.T, ctx context.Context, state string, frame *chromedp.Node) s
 		t.Fatalf("the page does not come to the state %s: %v\n%s", state, err, now)
 	}
 	return text
+}
+
+// loaded returns a frame that a script has just added, once it shows a state. The node that stands for a frame while it
+// loads never shows one, so it is looked up again.
+func loaded(t *testing.T, ctx context.Context, frame chromedp.JSPath, state string) *chromedp.Node { //nolint:revive // t comes first
+	t.Helper()
+	for ctx.Err() == nil {
+		try, cancel := context.WithTimeout(ctx, 2*time.Second)
+		nodes, err := chromedp.Run(try, chromedp.Nodes(frame, chromedp.NodeReady))
+		if err == nil {
+			_, err = chromedp.Run(try, chromedp.Text(chromedp.CSS(`section[data-for=`+state+`]`), chromedp.NodeVisible, chromedp.FromNode(nodes[0])))
+		}
+		cancel()
+		if err == nil {
+			return nodes[0]
+		}
+	}
+	t.Fatalf("the frame does not come to the state %s", state)
+	return nil
 }
 
 func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) { //nolint:revive // t comes first
@@ -242,14 +262,10 @@ func TestOrb(t *testing.T) {
 	g := gallery{t, ctx}
 	g.view(720, 720, "light")
 	do(t, ctx, chromedp.Navigate(home), chromedp.Click(shadow(".orb"), chromedp.NodeVisible))
-	frames, err := chromedp.Run(ctx, chromedp.Nodes(shadow("iframe"), chromedp.NodeReady))
-	if err != nil {
-		t.Fatal(err)
-	}
-	in(t, ctx, "ready", frames[0])
+	frame := loaded(t, ctx, shadow("iframe"), "ready")
 	g.shoot("orb")
-	do(t, ctx, press("start", frames[0]))
-	in(t, ctx, "local", frames[0])
+	do(t, ctx, press("start", frame))
+	in(t, ctx, "local", frame)
 	if n := uses(); n != 1 {
 		t.Errorf("one visit cost %d uses", n)
 	}
