@@ -117,7 +117,7 @@ func (s *Server) start(bin string, who *syscall.Credential) error {
 		"-c", "listen_addresses=", "-c", "max_connections=200",
 		// Nothing in it has to survive: these save most of the time that tests would spend.
 		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "wal_level=minimal",
-		"-c", "max_wal_senders=0", "-c", "shared_buffers=32MB", "-c", "autovacuum=off", "-c", "log_min_messages=fatal")
+		"-c", "max_wal_senders=0", "-c", "jit=off", "-c", "shared_buffers=32MB", "-c", "autovacuum=off", "-c", "log_min_messages=fatal")
 	postgres.Stdout, postgres.Stderr = &s.output, &s.output
 	if err := postgres.Start(); err != nil {
 		return err

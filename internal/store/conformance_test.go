@@ -17,6 +17,9 @@ var databases = map[string]func(t storetest.T) string{
 	"PostgreSQL": func(t storetest.T) string { return pgtest.NewDatabase(t.(testing.TB)) },
 }
 
+// quick are the options for tests of logic: no wait for a disk, and few connections, which PostgreSQL is slow to make.
+var quick = store.Options{Volatile: true, Connections: 5}
+
 // open opens a store and closes it when the test ends.
 func open(t storetest.T, url string, o store.Options) *store.Store {
 	t.Helper()
@@ -39,7 +42,7 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, func(t storetest.T) storetest.Backend {
 				url := database(t)
-				again := func(t storetest.T) sharelink.Store { return open(t, url, store.Options{Volatile: true}) }
+				again := func(t storetest.T) sharelink.Store { return open(t, url, quick) }
 				return storetest.Backend{Store: again(t), Open: again}
 			})
 		})
@@ -55,7 +58,7 @@ func TestTwoServers(t *testing.T) {
 			storetest.Run(t, func(t storetest.T) storetest.Backend {
 				url := database(t)
 				again := func(t storetest.T) sharelink.Store {
-					return storetest.Alternate(open(t, url, store.Options{Volatile: true}), open(t, url, store.Options{Volatile: true}))
+					return storetest.Alternate(open(t, url, quick), open(t, url, quick))
 				}
 				return storetest.Backend{Store: again(t), Open: again}
 			})

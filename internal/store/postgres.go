@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	postgresConnections    = 16               // per server; PostgreSQL's own default is 100 for all
 	postgresConnectTimeout = 5 * time.Second  // unless the URL says otherwise
 	postgresWriteTimeout   = 30 * time.Second // of one write, once it has begun
 	postgresTries          = 5                // of a write that lost against another
@@ -31,8 +30,8 @@ func openPostgres(ctx context.Context, databaseURL string, o Options) (*Store, e
 		config.RuntimeParams["application_name"] = "sharelinks"
 	}
 	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(postgresConnections)
-	db.SetMaxIdleConns(postgresConnections)
+	db.SetMaxOpenConns(o.Connections)
+	db.SetMaxIdleConns(o.Connections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(30 * time.Minute) // so that load moves to where a failover or a balancer wants it
 	if err := migratePostgres(ctx, db); err != nil {

@@ -38,6 +38,9 @@ type Options struct {
 	// Queue is how many writes may wait, 1024 when 0; those beyond are refused as Unavailable. SQLite only: PostgreSQL
 	// has its own queue.
 	Queue int
+	// Connections is how many connections a store has to PostgreSQL at most, 16 when 0: PostgreSQL's own default is 100 for all
+	// servers.
+	Connections int
 	// Observe, unless nil, gets the time that each operation took, waiting included.
 	Observe func(operation string, elapsed time.Duration)
 	// ObserveBatch, unless nil, gets the number of writes in each commit. SQLite only.
@@ -66,6 +69,7 @@ type writer interface {
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	o.Queue = cmp.Or(o.Queue, 1024)
+	o.Connections = cmp.Or(o.Connections, 16)
 	if err := CheckURL(url); err != nil {
 		return nil, err
 	}
