@@ -18,8 +18,16 @@ import (
 // servePages registers what the server shows beside the contract's operations.
 func (s *Server) servePages(e *echo.Echo) {
 	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, s.publicPath()+"/docs") })
-	e.GET("/openapi.yaml", blob("application/yaml; charset=utf-8", sharelinks.Spec()))
-	e.GET("/openapi.json", blob("application/json", s.contract.JSON))
+	e.GET("/openapi.yaml", func(c echo.Context) error {
+		return c.Blob(http.StatusOK, "application/yaml; charset=utf-8", sharelinks.Spec())
+	})
+	e.GET("/openapi.json", func(c echo.Context) error {
+		document, err := s.contract.JSON()
+		if err != nil {
+			return err
+		}
+		return c.Blob(http.StatusOK, "application/json", document)
+	})
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.ready)
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{})))
@@ -54,10 +62,6 @@ func (s *Server) showLink(c echo.Context, place pages.Place) error {
 	}
 	s.pages.NoLink(c.Response(), c.Request(), place, status)
 	return err // for the log: the answer is written
-}
-
-func blob(contentType string, body []byte) echo.HandlerFunc {
-	return func(c echo.Context) error { return c.Blob(http.StatusOK, contentType, body) }
 }
 
 // keySet serves the key that sessions are signed with. It is public, for pages of other sites too.

@@ -77,7 +77,11 @@ service has it at /openapi.yaml.`,
 			if err != nil {
 				return err
 			}
-			return p.print(asJSON, json.RawMessage(c.JSON), "")
+			document, err := c.JSON()
+			if err != nil {
+				return err
+			}
+			return p.print(asJSON, json.RawMessage(document), "")
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of YAML")

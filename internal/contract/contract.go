@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -21,8 +22,8 @@ import (
 
 // Contract is an OpenAPI document, ready to check requests and responses against. It is safe for concurrent use.
 type Contract struct {
-	JSON       []byte       // the document as JSON
-	Operations []*Operation // literal paths before those with parameters
+	JSON       func() ([]byte, error) // returns the document as JSON, made once
+	Operations []*Operation           // literal paths before those with parameters
 }
 
 // Options are what a document cannot say. The zero value is valid.
@@ -77,10 +78,7 @@ func Load(document []byte, o Options) (*Contract, error) {
 	if err := doc.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
 		return nil, fmt.Errorf("the contract is not valid: %w", err)
 	}
-	c := &Contract{}
-	if c.JSON, err = doc.MarshalJSON(); err != nil {
-		return nil, fmt.Errorf("write the contract as JSON: %w", err)
-	}
+	c := &Contract{JSON: sync.OnceValues(doc.MarshalJSON)} // most starts do not need it
 	checks := newChecks(o)
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
@@ -143,8 +141,12 @@ func newChecks(o Options) *checks {
 // Secrets returns the names of the fields and parameters that the document marks with x-secret. It reads the whole document.
 func (c *Contract) Secrets() map[string]bool {
 	var document any
-	if err := json.Unmarshal(c.JSON, &document); err != nil {
-		panic(err) // Load has written it
+	text, err := c.JSON()
+	if err == nil {
+		err = json.Unmarshal(text, &document)
+	}
+	if err != nil {
+		panic(err) // a document that was read can be written
 	}
 	names := map[string]bool{}
 	addSecrets(names, "", document)

@@ -240,7 +240,11 @@ func TestSecretsAreMarked(t *testing.T) {
 			}
 		}
 	}
-	visit(decode(c.JSON))
+	document, err := c.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	visit(decode(document))
 	maps.DeleteFunc(names, func(_ string, secret bool) bool { return !secret })
 	if diff := cmp.Diff(names, c.Secrets()); diff != "" || len(names) < 3 {
 		t.Errorf("%v: %s", names, diff)
