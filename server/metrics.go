@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"runtime"
 	"strconv"
 	"time"
@@ -29,7 +30,7 @@ func newMetrics(version string) *metrics {
 	seconds := []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 	add.NewGauge(prometheus.GaugeOpts{
 		Name: "sharelinks_build_info", Help: "Always 1; the labels say what runs.",
-		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
+		ConstLabels: prometheus.Labels{"version": cmp.Or(version, "dev"), "go": runtime.Version()},
 	}).Set(1)
 	return &metrics{
 		registry: registry,

@@ -60,7 +60,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	m := newMetrics(cmp.Or(config.Version, "dev"))
+	m := newMetrics(config.Version)
 	db, err := store.Open(ctx, config.Database, store.Options{Logger: config.Logger, Observe: m.stored, ObserveBatch: m.batched})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
