@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 )
@@ -20,9 +20,8 @@ type Anam struct {
 	URL string // such as http://127.0.0.1:41234
 	Key string // the API key of the account; any other is a 401
 
-	closing  chan struct{}
-	handlers sync.WaitGroup
-	close    func() error
+	closing chan struct{}
+	close   func() error
 
 	mu       sync.Mutex
 	personas map[string]string // names by id
@@ -56,15 +55,10 @@ func startAnam() (*Anam, error) {
 		URL: "http://" + listener.Addr().String(), Key: "anam-key-that-stays-on-the-server",
 		closing: make(chan struct{}), personas: map[string]string{},
 	}
-	server := &http.Server{Handler: a, ReadHeaderTimeout: 10 * time.Second}
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(listener) }) // it ends with the listener, by Close
+	stop := serve(listener, a, slog.New(slog.DiscardHandler))
 	a.close = func() error {
 		close(a.closing)
-		err := server.Close()
-		serving.Wait()
-		a.handlers.Wait()
-		return err
+		return stop()
 	}
 	return a, nil
 }
@@ -117,8 +111,6 @@ func (a *Anam) reset() {
 
 // ServeHTTP answers as Anam does, with faults where some are queued.
 func (a *Anam) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a.handlers.Add(1)
-	defer a.handlers.Done()
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 	if err != nil {
 		return // the caller is gone

@@ -20,7 +20,7 @@ const controlPrefix = "/_stub/"
 var controlDocument []byte
 
 var loadControl = sync.OnceValues(func() (*contract.Contract, error) {
-	return contract.Load(controlDocument, contract.Options{MaxBody: maxBody})
+	return contract.Load(controlDocument, contract.Options{})
 })
 
 // maxSnapshots bounds the snapshots that have a name.

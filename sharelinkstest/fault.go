@@ -226,7 +226,7 @@ func (a *answer) Write(b []byte) (int, error) {
 // madeUp returns the answer of a fault with a status.
 func (f Fault) madeUp(op *contract.Operation, r *http.Request, url string) *answer {
 	a := &answer{header: http.Header{}, status: f.Status}
-	text := cmp.Or(http.StatusText(f.Status), "Status "+strconv.Itoa(f.Status))
+	text := statusText(f.Status)
 	switch f.Body {
 	case BodyEmpty:
 	case BodyNest:
@@ -274,9 +274,14 @@ func (a *answer) json(mediaType string, v any) {
 	a.body = body
 }
 
+// statusText returns the words of a status, also of one that has none.
+func statusText(status int) string {
+	return cmp.Or(http.StatusText(status), "Status "+strconv.Itoa(status))
+}
+
 // problem returns the members of a problem (RFC 9457), with error and message for clients that read those two.
 func problem(status int, detail string) map[string]any {
-	text := cmp.Or(http.StatusText(status), "Status "+strconv.Itoa(status))
+	text := statusText(status)
 	return map[string]any{
 		"type": "about:blank", "title": text, "status": status, "detail": detail, "error": text, "message": detail,
 	}
@@ -285,14 +290,12 @@ func problem(status int, detail string) map[string]any {
 // send sends the answer, late or in part as the fault has it.
 func (f Fault) send(w http.ResponseWriter, r *http.Request, a *answer, closing <-chan struct{}) {
 	if f.Delay > 0 || f.Break == BreakHang {
-		timer := time.NewTimer(f.Delay)
-		defer timer.Stop()
-		answers := timer.C
-		if f.Break == BreakHang {
-			answers = nil
+		var late <-chan time.Time // of a call that hangs: never
+		if f.Break != BreakHang {
+			late = time.After(f.Delay)
 		}
 		select {
-		case <-answers:
+		case <-late:
 		case <-r.Context().Done():
 			panic(http.ErrAbortHandler) // ends the connection, and is not logged
 		case <-closing:

@@ -51,7 +51,6 @@ type Server struct {
 	journal   journal
 	anam      *Anam
 	transport *http.Transport
-	handlers  sync.WaitGroup
 	closing   context.Context // ends when the server closes: nothing hangs longer
 	close     func() error
 	first     Snapshot // what Reset goes back to
@@ -115,21 +114,39 @@ func (s *Server) start() error {
 		cancel()
 		return errors.Join(err, listener.Close())
 	}
-	httpServer := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.options.logger.Handler(), slog.LevelDebug)}
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = httpServer.Serve(listener) }) // it ends with the listener, by Close
+	stop := serve(listener, s, s.options.logger)
 	s.close = sync.OnceValue(func() error {
 		cancel()
-		err := httpServer.Close()
+		err := stop()
 		s.transport.CloseIdleConnections()
-		serving.Wait()
-		s.handlers.Wait()
 		if s.anam != nil {
 			err = errors.Join(err, s.anam.close())
 		}
 		return errors.Join(err, real.Close())
 	})
 	return nil
+}
+
+// serve serves until stop is called, which ends every connection and waits for the calls.
+func serve(listener net.Listener, handler http.Handler, logger *slog.Logger) (stop func() error) {
+	var running sync.WaitGroup
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			running.Add(1)
+			defer running.Done()
+			handler.ServeHTTP(w, r)
+		}),
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) }) // it ends with the listener, by Close
+	return func() error {
+		err := server.Close()
+		serving.Wait()
+		running.Wait()
+		return err
+	}
 }
 
 // Close ends the server, and with it every call that hangs. NewServer does it when the test ends.
