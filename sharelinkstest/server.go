@@ -112,6 +112,9 @@ func (s *Server) start() error {
 	real, err := s.assemble(listener.Addr().String(), seed)
 	if err != nil {
 		cancel()
+		if s.anam != nil {
+			err = errors.Join(err, s.anam.close())
+		}
 		return errors.Join(err, listener.Close())
 	}
 	stop := serve(listener, s, s.options.logger)

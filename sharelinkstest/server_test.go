@@ -312,7 +312,7 @@ links:
 		"personas: [{id: 7, name: Ada}": "not YAML",
 		"time: yesterday":               "yesterday",
 	} {
-		if _, err := sharelinkstest.Start(sharelinkstest.WithSeed([]byte(document))); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := sharelinkstest.Start(sharelinkstest.WithAnam(), sharelinkstest.WithSeed([]byte(document))); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", document, err, want)
 		}
 	}
