@@ -13,16 +13,11 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-const (
-	noLink  = "the organization has no share link with this id"
-	noToken = "there is no share link with this token"
-)
-
 // link returns one link of an organization.
 func (d *Data) link(organization, id uuid.UUID) (sharelink.Link, error) {
 	link, ok := d.links[d.linkTokens[idOf{organization, id}]]
 	if !ok {
-		return sharelink.Link{}, notFound(noLink)
+		return sharelink.Link{}, notFound(sharelink.NoLink)
 	}
 	return link, nil
 }
@@ -50,12 +45,12 @@ func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharel
 			}
 		}
 		if _, ok := d.organizations[link.OrganizationID]; !ok {
-			return sharelink.Link{}, notFound(noOrganization)
+			return sharelink.Link{}, notFound(sharelink.NoOrganization)
 		}
 		_, tokenTaken := d.links[link.Token]
 		_, idTaken := d.linkTokens[idOf{link.OrganizationID, link.ID}]
 		if tokenTaken || idTaken {
-			return sharelink.Link{}, conflict("there is a share link with this id or token")
+			return sharelink.Link{}, conflict(sharelink.LinkTaken)
 		}
 		if key != nil {
 			d.repeats[repeatKey{link.OrganizationID, key.Key}] = repeat{*key, link}
@@ -76,7 +71,7 @@ func (d *Data) replay(organization uuid.UUID, key sharelink.Idempotency) (sharel
 	first, ok := d.repeats[repeatKey{organization, key.Key}]
 	switch {
 	case !ok || first.key.CreatedAt.Before(key.ValidFrom):
-		return sharelink.Link{}, notFound("no share link was created under this idempotency key")
+		return sharelink.Link{}, notFound(sharelink.NoReplay)
 	case first.key.Request != key.Request:
 		return sharelink.Link{}, sharelink.ErrKeyReused
 	}
@@ -168,7 +163,7 @@ func (s *Store) LinkByToken(ctx context.Context, token string) (sharelink.Link, 
 func (d *Data) byToken(token string) (sharelink.Link, error) {
 	link, ok := d.links[token]
 	if !ok {
-		return link, notFound(noToken)
+		return link, notFound(sharelink.NoToken)
 	}
 	return link, nil
 }
@@ -203,7 +198,7 @@ func (s *Store) AddVisit(ctx context.Context, visit sharelink.Visit) error {
 
 func (d *Data) addVisit(visit sharelink.Visit) error {
 	if _, ok := d.visits[visit.ID]; ok {
-		return conflict("there is a visit with this id")
+		return conflict(sharelink.VisitTaken)
 	}
 	d.visits[visit.ID] = visit
 	return nil

@@ -12,19 +12,13 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-const (
-	noOrganization = "there is no such organization"
-	noPersona      = "the organization has no persona with this id"
-	noKey          = "there is no such API key"
-)
-
 func (d *Data) named(name string) (sharelink.Organization, error) {
 	for _, o := range d.organizations {
 		if o.Name == name {
 			return o, nil
 		}
 	}
-	return sharelink.Organization{}, notFound(noOrganization)
+	return sharelink.Organization{}, notFound(sharelink.NoOrganization)
 }
 
 // CreateOrganization implements sharelink.Store.
@@ -32,7 +26,7 @@ func (s *Store) CreateOrganization(ctx context.Context, o sharelink.Organization
 	return do(ctx, s, func(d *Data) error {
 		_, idTaken := d.organizations[o.ID]
 		if _, err := d.named(o.Name); idTaken || err == nil {
-			return conflict("there is an organization with this name")
+			return conflict(sharelink.NameTaken)
 		}
 		d.organizations[o.ID] = o
 		return nil
@@ -67,10 +61,10 @@ func (s *Store) SetWatermarkRemoval(ctx context.Context, name string, allowed bo
 func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
 	return do(ctx, s, func(d *Data) error {
 		if _, ok := d.organizations[p.OrganizationID]; !ok {
-			return notFound(noOrganization)
+			return notFound(sharelink.NoOrganization)
 		}
 		if _, ok := d.personas[idOf{p.OrganizationID, p.ID}]; ok {
-			return conflict("the organization has a persona with this id")
+			return conflict(sharelink.PersonaTaken)
 		}
 		d.personas[idOf{p.OrganizationID, p.ID}] = p
 		return nil
@@ -93,7 +87,7 @@ func (s *Store) Persona(ctx context.Context, organization, id uuid.UUID) (sharel
 	return alone(ctx, s, func(d *Data) (sharelink.Persona, error) {
 		p, ok := d.personas[idOf{organization, id}]
 		if !ok {
-			return p, notFound(noPersona)
+			return p, notFound(sharelink.NoPersona)
 		}
 		return p, nil
 	})
@@ -103,7 +97,7 @@ func (s *Store) Persona(ctx context.Context, organization, id uuid.UUID) (sharel
 func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (int, error) {
 	return alone(ctx, s, func(d *Data) (links int, err error) {
 		if _, ok := d.personas[idOf{organization, id}]; !ok {
-			return 0, notFound(noPersona)
+			return 0, notFound(sharelink.NoPersona)
 		}
 		delete(d.personas, idOf{organization, id})
 		for _, l := range d.links {
@@ -119,11 +113,11 @@ func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (
 func (s *Store) AddKey(ctx context.Context, k sharelink.Key, hash sharelink.Hash) error {
 	return do(ctx, s, func(d *Data) error {
 		if _, ok := d.organizations[k.OrganizationID]; !ok {
-			return notFound(noOrganization)
+			return notFound(sharelink.NoOrganization)
 		}
 		_, taken := d.keys[hash]
 		if _, _, err := d.key(k.Prefix); taken || err == nil {
-			return conflict("there is an API key that begins like this one")
+			return conflict(sharelink.KeyTaken)
 		}
 		d.keys[hash] = k
 		return nil
@@ -136,7 +130,7 @@ func (d *Data) key(prefix string) (sharelink.Hash, sharelink.Key, error) {
 			return hash, k, nil
 		}
 	}
-	return sharelink.Hash{}, sharelink.Key{}, notFound(noKey)
+	return sharelink.Hash{}, sharelink.Key{}, notFound(sharelink.NoKey)
 }
 
 // KeysOf implements sharelink.Store.
@@ -167,7 +161,7 @@ func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sha
 	return alone(ctx, s, func(d *Data) (sharelink.Organization, error) {
 		k, ok := d.keys[hash]
 		if !ok || !k.RevokedAt.IsZero() {
-			return sharelink.Organization{}, notFound(noKey)
+			return sharelink.Organization{}, notFound(sharelink.NoKey)
 		}
 		return d.organizations[k.OrganizationID], nil
 	})
@@ -180,7 +174,7 @@ func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p share
 			return false, nil
 		}
 		if p.OrganizationID != o.ID || key != nil && key.OrganizationID != o.ID {
-			return false, notFound(noOrganization)
+			return false, notFound(sharelink.NoOrganization)
 		}
 		d.organizations[o.ID] = o
 		d.personas[idOf{o.ID, p.ID}] = p

@@ -121,4 +121,4 @@ func (p StoredPersonas) Persona(ctx context.Context, organization, id uuid.UUID)
 }
 
 // ErrNoPersona is the error for a persona that the organization does not have.
-var ErrNoPersona = sharelink.FieldError(sharelink.NotFound, "/personaId", "the organization has no persona with this id")
+var ErrNoPersona = sharelink.FieldError(sharelink.NotFound, "/personaId", sharelink.NoPersona)

@@ -97,5 +97,21 @@ type Idempotency struct {
 	ValidFrom time.Time // a create under the key before this instant is forgotten
 }
 
+// What a store says of what is not there, and of what is taken. Callers see it, so all stores say it in the same words.
+const (
+	NoLink         = "the organization has no share link with this id"
+	NoToken        = "there is no share link with this token"
+	NoReplay       = "no share link was created under this idempotency key"
+	NoOrganization = "there is no such organization"
+	NoPersona      = "the organization has no persona with this id"
+	NoKey          = "there is no such API key"
+
+	LinkTaken    = "there is a share link with this id or token"
+	VisitTaken   = "there is a visit with this id"
+	NameTaken    = "there is an organization with this name"
+	PersonaTaken = "the organization has a persona with this id"
+	KeyTaken     = "there is an API key that begins like this one"
+)
+
 // ErrKeyReused is a store's error for an idempotency key of another request.
 var ErrKeyReused = &Error{Code: KeyReused, Detail: "the idempotency key was used for another request; use a new key for a new request"}

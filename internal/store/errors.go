@@ -27,7 +27,7 @@ func taken(err error, detail string) error {
 	case code == sqlite3.SQLITE_CONSTRAINT_UNIQUE, code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, state == "23505":
 		return &sharelink.Error{Code: sharelink.Conflict, Detail: detail}
 	case code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, state == "23503":
-		return &sharelink.Error{Code: sharelink.NotFound, Detail: noOrganization}
+		return &sharelink.Error{Code: sharelink.NotFound, Detail: sharelink.NoOrganization}
 	}
 	return err
 }

@@ -11,8 +11,6 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-const noLink = "the organization has no share link with this id"
-
 // The columns of share_links, and below the fields of a Link that they keep, in the same order.
 const (
 	termColumns = `type, expires_at, usage_limit, allowed_origins, allow_all_origins, remove_watermark, enabled, is_primary`
@@ -92,7 +90,7 @@ func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharel
 			}
 		}
 		fields := append(linkFields(&link), sharelink.Fold(link.PersonaName))
-		return link, insert("there is a share link with this id or token", insertLink, fields...)(ctx, tx)
+		return link, insert(sharelink.LinkTaken, insertLink, fields...)(ctx, tx)
 	})
 }
 
@@ -120,7 +118,7 @@ func replay(ctx context.Context, q querier, organization uuid.UUID, key sharelin
 		link    string
 	}
 	found, err := one(func(r *row) []any { return []any{&r.request, &r.link} },
-		"no share link was created under this idempotency key",
+		sharelink.NoReplay,
 		selectReplay, organization, key.Key, key.ValidFrom.UnixMilli())(ctx, q)
 	if err != nil {
 		return link, err
@@ -141,7 +139,7 @@ func (s *Store) ForgetKeys(ctx context.Context, before time.Time) (int, error) {
 
 // Link implements sharelink.Store.
 func (s *Store) Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
-	return read(ctx, s, "get_link", one(linkFields, noLink, selectLink, organization, id))
+	return read(ctx, s, "get_link", one(linkFields, sharelink.NoLink, selectLink, organization, id))
 }
 
 // UpdateLink implements sharelink.Store. The row is locked from its reading to the end of the transaction, so the change is
@@ -154,7 +152,7 @@ func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sh
 				return link, err
 			}
 		}
-		if link, err = one(linkFields, noLink, selectLink+s.rowLock, organization, id)(ctx, tx); err != nil {
+		if link, err = one(linkFields, sharelink.NoLink, selectLink+s.rowLock, organization, id)(ctx, tx); err != nil {
 			return link, err
 		}
 		if promote {
@@ -170,7 +168,7 @@ func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sh
 
 // DeleteLink implements sharelink.Store.
 func (s *Store) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
-	return change(ctx, s, "delete_link", one(linkFields, noLink, deleteLink, organization, id))
+	return change(ctx, s, "delete_link", one(linkFields, sharelink.NoLink, deleteLink, organization, id))
 }
 
 // Links implements sharelink.Store.

@@ -11,16 +11,6 @@ import (
 )
 
 const (
-	noOrganization = "there is no such organization"
-	noPersona      = "the organization has no persona with this id"
-	noKey          = "there is no such API key"
-
-	nameTaken    = "there is an organization with this name"
-	personaTaken = "the organization has a persona with this id"
-	keyTaken     = "there is an API key that begins like this one"
-)
-
-const (
 	organizationColumns = `id, name, watermark_removal, created_at`
 	personaColumns      = `organization_id, id, name, created_at`
 	keyColumns          = `prefix, label, organization_id, created_at, revoked_at`
@@ -80,7 +70,7 @@ func keyFields(k *sharelink.Key) []any {
 
 // CreateOrganization implements sharelink.Store.
 func (s *Store) CreateOrganization(ctx context.Context, o sharelink.Organization) error {
-	return s.write(ctx, "create_organization", insert(nameTaken, insertOrganization, organizationFields(&o)...))
+	return s.write(ctx, "create_organization", insert(sharelink.NameTaken, insertOrganization, organizationFields(&o)...))
 }
 
 // Organizations implements sharelink.Store.
@@ -90,23 +80,23 @@ func (s *Store) Organizations(ctx context.Context) ([]sharelink.Organization, er
 
 // OrganizationNamed implements sharelink.Store.
 func (s *Store) OrganizationNamed(ctx context.Context, name string) (sharelink.Organization, error) {
-	return read(ctx, s, "get_organization", one(organizationFields, noOrganization, selectOrganizationByName, name))
+	return read(ctx, s, "get_organization", one(organizationFields, sharelink.NoOrganization, selectOrganizationByName, name))
 }
 
 // OrganizationOfKey implements sharelink.Store.
 func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
-	return read(ctx, s, "authenticate", one(organizationFields, noKey, selectOrganizationByKey, hash[:]))
+	return read(ctx, s, "authenticate", one(organizationFields, sharelink.NoKey, selectOrganizationByKey, hash[:]))
 }
 
 // SetWatermarkRemoval implements sharelink.Store.
 func (s *Store) SetWatermarkRemoval(ctx context.Context, name string, allowed bool) (sharelink.Organization, error) {
-	update := one(organizationFields, noOrganization, updateWatermarkRemoval, name, allowed)
+	update := one(organizationFields, sharelink.NoOrganization, updateWatermarkRemoval, name, allowed)
 	return change(ctx, s, "update_organization", update)
 }
 
 // AddPersona implements sharelink.Store.
 func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
-	return s.write(ctx, "add_persona", insert(personaTaken, insertPersona, personaFields(&p)...))
+	return s.write(ctx, "add_persona", insert(sharelink.PersonaTaken, insertPersona, personaFields(&p)...))
 }
 
 // PersonasOf implements sharelink.Store.
@@ -116,7 +106,7 @@ func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]share
 
 // Persona implements sharelink.Store.
 func (s *Store) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
-	return read(ctx, s, "get_persona", one(personaFields, noPersona, selectPersona, organization, id))
+	return read(ctx, s, "get_persona", one(personaFields, sharelink.NoPersona, selectPersona, organization, id))
 }
 
 // RemovePersona implements sharelink.Store.
@@ -124,7 +114,7 @@ func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (
 	return change(ctx, s, "remove_persona", func(ctx context.Context, tx querier) (links int, err error) {
 		removed, err := affected(deletePersona, organization, id)(ctx, tx)
 		if err == nil && removed == 0 {
-			err = &sharelink.Error{Code: sharelink.NotFound, Detail: noPersona}
+			err = &sharelink.Error{Code: sharelink.NotFound, Detail: sharelink.NoPersona}
 		}
 		if err == nil {
 			err = tx.QueryRowContext(ctx, countLinksToPersona, organization, id).Scan(&links)
@@ -135,7 +125,7 @@ func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (
 
 // AddKey implements sharelink.Store.
 func (s *Store) AddKey(ctx context.Context, k sharelink.Key, hash sharelink.Hash) error {
-	return s.write(ctx, "add_key", insert(keyTaken, insertKey, append(keyFields(&k), hash[:])...))
+	return s.write(ctx, "add_key", insert(sharelink.KeyTaken, insertKey, append(keyFields(&k), hash[:])...))
 }
 
 // KeysOf implements sharelink.Store.
@@ -145,12 +135,12 @@ func (s *Store) KeysOf(ctx context.Context, organization uuid.UUID) ([]sharelink
 
 // RevokeKey implements sharelink.Store.
 func (s *Store) RevokeKey(ctx context.Context, prefix string, at time.Time) (sharelink.Key, error) {
-	return change(ctx, s, "revoke_key", one(keyFields, noKey, revokeKey, prefix, at.UnixMilli()))
+	return change(ctx, s, "revoke_key", one(keyFields, sharelink.NoKey, revokeKey, prefix, at.UnixMilli()))
 }
 
 // Bootstrap implements sharelink.Store.
 func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p sharelink.Persona, key *sharelink.Key, hash sharelink.Hash) (bool, error) {
-	anyOrganization := one(func(exists *bool) []any { return []any{exists} }, noOrganization, selectAnyOrganization)
+	anyOrganization := one(func(exists *bool) []any { return []any{exists} }, sharelink.NoOrganization, selectAnyOrganization)
 	// Asked without a lock first: on every start but the first this is all there is to do.
 	exists, err := read(ctx, s, "bootstrap", anyOrganization)
 	if err != nil || exists {
@@ -163,12 +153,12 @@ func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p share
 		if exists, err := anyOrganization(ctx, tx); err != nil || exists {
 			return false, err
 		}
-		err := insert(nameTaken, insertOrganization, organizationFields(&o)...)(ctx, tx)
+		err := insert(sharelink.NameTaken, insertOrganization, organizationFields(&o)...)(ctx, tx)
 		if err == nil {
-			err = insert(personaTaken, insertPersona, personaFields(&p)...)(ctx, tx)
+			err = insert(sharelink.PersonaTaken, insertPersona, personaFields(&p)...)(ctx, tx)
 		}
 		if err == nil && key != nil {
-			err = insert(keyTaken, insertKey, append(keyFields(key), hash[:])...)(ctx, tx)
+			err = insert(sharelink.KeyTaken, insertKey, append(keyFields(key), hash[:])...)(ctx, tx)
 		}
 		return err == nil, err
 	})

@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	noToken = "there is no share link with this token"
-
 	selectLinkByToken = `SELECT ` + linkColumns + ` FROM share_links WHERE token = $1`
 
 	// The one place where a use is spent. The row that is locked here decides, not what was read before.
@@ -42,7 +40,7 @@ func visitFields(v *sharelink.Visit) []any {
 
 // LinkByToken implements sharelink.Store.
 func (s *Store) LinkByToken(ctx context.Context, token string) (sharelink.Link, error) {
-	return read(ctx, s, "get_link_by_token", one(linkFields, noToken, selectLinkByToken, token))
+	return read(ctx, s, "get_link_by_token", one(linkFields, sharelink.NoToken, selectLinkByToken, token))
 }
 
 // spendTries bounds how often a spend looks again at a link that was changed between its two looks.
@@ -80,7 +78,7 @@ func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) 
 	case err != nil:
 		return sharelink.Link{}, "", err
 	case status == "":
-		return sharelink.Link{}, "", &sharelink.Error{Code: sharelink.NotFound, Detail: noToken}
+		return sharelink.Link{}, "", &sharelink.Error{Code: sharelink.NotFound, Detail: sharelink.NoToken}
 	}
 	return link, status, nil
 }
@@ -92,7 +90,7 @@ func addVisit(ctx context.Context, tx querier, link sharelink.Link, visit sharel
 }
 
 func writeVisit(v sharelink.Visit) func(ctx context.Context, tx querier) error {
-	return insert("there is a visit with this id", insertVisit, visitFields(&v)...)
+	return insert(sharelink.VisitTaken, insertVisit, visitFields(&v)...)
 }
 
 // AddVisit implements sharelink.Store.
@@ -115,7 +113,7 @@ func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome share
 // Visits implements sharelink.Store.
 func (s *Store) Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
 	visits := func(ctx context.Context, q querier) (found sharelink.Page[sharelink.Visit], err error) {
-		if _, err := one(linkFields, noLink, selectLink, organization, link)(ctx, q); err != nil {
+		if _, err := one(linkFields, sharelink.NoLink, selectLink, organization, link)(ctx, q); err != nil {
 			return found, err
 		}
 		return page(ctx, q, visitColumns, "visits WHERE link_id = $1", []any{link}, p, visitFields)
