@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	_ "modernc.org/sqlite" // to look at the file while no server has it open
+	_ "github.com/ncruces/go-sqlite3/driver" // to look at the file while no server has it open
 
 	"github.com/sharelinks-dev/sharelinks/api"
 )
@@ -125,7 +125,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 
 func checkIntegrity(t *testing.T, path string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite3", path)
 	if err != nil {
 		t.Fatal(err)
 	}

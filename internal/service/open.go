@@ -9,17 +9,13 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-const (
-	// maxToken is the longest text, in bytes, that is looked up as a token. Ours are shorter.
-	maxToken = 64
-	// settleTimeout bounds how long a use may take to be given back. Its visitor may be gone by then.
-	settleTimeout = 5 * time.Second
-)
+// settleTimeout bounds how long a use may take to be given back. Its visitor may be gone by then.
+const settleTimeout = 5 * time.Second
 
 // LinkByToken returns the link with this token and its status now. Errors: LinkNotFound, also for a text that cannot be a
 // token, because a visitor who types it has a bad link and not a bad request; Unavailable.
 func (s *Service) LinkByToken(ctx context.Context, token string) (sharelink.Link, sharelink.Status, error) {
-	if token == "" || len(token) > maxToken {
+	if token == "" || len(token) > sharelink.MaxToken {
 		return sharelink.Link{}, "", errNoLink
 	}
 	link, err := s.options.Store.LinkByToken(ctx, token)

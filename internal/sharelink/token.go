@@ -14,8 +14,15 @@ import (
 // alphabet has 58 letters and digits; those that look alike (0 O, I l) are left out. 21 of them carry 123 bits.
 const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
+const (
+	// TokenPrefix is what every token begins with.
+	TokenPrefix = "sh_"
+	// MaxToken is the longest text, in bytes, that is looked up as a token. Ours are shorter.
+	MaxToken = 64
+)
+
 // NewToken returns a new share link token from crypto/rand, such as sh_2kL9pQxYzR4vN8mBwHfJc.
-func NewToken() string { return "sh_" + gonanoid.MustGenerate(alphabet, 21) }
+func NewToken() string { return TokenPrefix + gonanoid.MustGenerate(alphabet, 21) }
 
 // NewSecret returns a new API key from crypto/rand: ak_ and 40 letters, 234 bits.
 func NewSecret() string { return "ak_" + gonanoid.MustGenerate(alphabet, 40) }

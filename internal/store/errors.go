@@ -10,23 +10,23 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// errLate is what a write that took longer than the store allows ends with.
-var errLate = errors.New("the database did not answer in time")
+var (
+	errLate   = errors.New("the database did not answer in time") // it took longer than the store allows
+	errClosed = errors.New("the store is closed")                 // Unavailable, as every error of a closed store
+)
 
-// taken turns a violated unique constraint into a Conflict with this detail, and a violated foreign key into a NotFound:
-// the only ones there are lead to organizations. The driver's error is not kept as the cause: PostgreSQL's has the
-// values in it.
-func taken(err error, detail string) error {
-	switch code, state := sqliteCode(err), sqlState(err); {
-	case code == sqlite3.SQLITE_CONSTRAINT_UNIQUE, code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, state == "23505":
-		return &sharelink.Error{Code: sharelink.Conflict, Detail: detail}
-	case code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, state == "23503":
+// explained turns a violated unique constraint into the statement's Conflict, and a violated foreign key into a NotFound: the
+// only ones there are lead to organizations. The driver's error is not kept as the cause: PostgreSQL's has the values in it.
+func explained(err error, s *statement) error {
+	switch state := sqlState(err); {
+	case s.conflict != "" && (errors.Is(err, sqlite3.CONSTRAINT_UNIQUE) || errors.Is(err, sqlite3.CONSTRAINT_PRIMARYKEY) || state == "23505"):
+		return &sharelink.Error{Code: sharelink.Conflict, Detail: s.conflict}
+	case errors.Is(err, sqlite3.CONSTRAINT_FOREIGNKEY), state == "23503":
 		return &sharelink.Error{Code: sharelink.NotFound, Detail: sharelink.NoOrganization}
 	}
 	return err
@@ -35,10 +35,12 @@ func taken(err error, detail string) error {
 // unavailable tells whether an error means that the database is down or too busy, not that it was asked the wrong thing.
 // A timeout is one; that of the caller is interrupted, and to be looked for first.
 func unavailable(err error) bool {
-	switch sqliteCode(err) & 0xff {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
-		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL:
+	switch sqliteCode(err) {
+	case sqlite3.BUSY, sqlite3.LOCKED, sqlite3.READONLY, sqlite3.IOERR, sqlite3.FULL, sqlite3.CANTOPEN, sqlite3.PROTOCOL:
 		return true
+	case 0:
+	default:
+		return false // to Go it looks like an error of the network: it has a Timeout and a Temporary
 	}
 	state := sqlState(err)
 	for _, class := range []string{
@@ -65,14 +67,17 @@ func unavailable(err error) bool {
 
 // interrupted tells whether an error is what a driver says when the caller's context ends.
 func interrupted(err error) bool {
-	return sqliteCode(err)&0xff == sqlite3.SQLITE_INTERRUPT || sqlState(err) == "57014" ||
+	return sqliteCode(err) == sqlite3.INTERRUPT || sqlState(err) == "57014" ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// sqliteCode returns SQLite's extended result code, 0 when err is not of SQLite.
-func sqliteCode(err error) int {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+// sqliteCode returns SQLite's result code, 0 when err is not of SQLite.
+func sqliteCode(err error) sqlite3.ErrorCode {
+	if e, ok := errors.AsType[*sqlite3.Error](err); ok {
 		return e.Code()
+	}
+	if code, ok := errors.AsType[sqlite3.ErrorCode](err); ok {
+		return code
 	}
 	return 0
 }

@@ -17,21 +17,31 @@ import (
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	organization, persona, visited := uuid.New(), uuid.New(), uuid.New()
-	whereAll, argsAll := matching(organization, sharelink.Filter{})
-	wherePersona, argsPersona := matching(organization, sharelink.Filter{PersonaID: uuid.NullUUID{UUID: persona, Valid: true}})
+	page := func(name string) (string, []any) {
+		query, args := scope{organization, name}.query(linkColumns, uuid.Max)
+		return query + " LIMIT 20", args
+	}
+	list, argsAll := page("")
+	listOfPersona, argsPersona := page(persona.String() + " cara")
 	queries := map[string]struct {
 		sql  string
 		args []any
 	}{
 		"get by id":        {selectLink, []any{organization, uuid.New()}},
 		"get by token":     {selectLinkByToken, []any{"sh_2kL9pQxYzR4vN8mBwHfJc"}},
-		"spend":            {spendUse, []any{"sh_2kL9pQxYzR4vN8mBwHfJc", 0}},
-		"settle":           {settleVisit, []any{uuid.New(), uuid.New(), "UPSTREAM_REFUSED", "OPENED"}},
+		"spend":            {setUses, []any{1, "sh_2kL9pQxYzR4vN8mBwHfJc"}},
+		"settle":           {settleVisit, []any{"UPSTREAM_REFUSED", uuid.New(), uuid.New(), "OPENED"}},
 		"give back":        {giveBackUse, []any{organization, uuid.New()}},
-		"visits":           {pageQuery(visitColumns, "visits WHERE link_id = $1", 1), []any{visited, 20, 0}},
+		"visits":           {selectVisits, []any{visited, 20, 0}},
 		"sweep visits":     {deleteVisits, []any{sharelink.FirstID(time.UnixMilli(10)), 1000}},
-		"list":             {pageQuery(linkColumns, "share_links WHERE "+whereAll, len(argsAll)), append(argsAll, 20, 0)},
-		"list of persona":  {pageQuery(linkColumns, "share_links WHERE "+wherePersona, len(argsPersona)), append(argsPersona, 20, 0)},
+		"list":             {list, argsAll},
+		"list of persona":  {listOfPersona, argsPersona},
+		"search an id":     {selectByID, []any{organization, "text", uuid.New()}},
+		"search a token":   {selectByToken, []any{organization, "text", "sh_2k", "sh_2l"}},
+		"counts":           {sumScopes, []any{organization, " ", "~"}},
+		"blocks":           {selectBlocks, []any{organization, ""}},
+		"large blocks":     {selectLargeBlock, nil},
+		"count":            {countInNewest, []any{1, organization, "", uuid.Max}},
 		"key":              {selectOrganizationByKey, []any{make([]byte, 32)}},
 		"replay":           {selectReplay, []any{organization, "key", 0}},
 		"sweep":            {deleteIdempotencyKeys, []any{0}},
@@ -42,17 +52,20 @@ func TestPlans(t *testing.T) {
 	for name, database := range map[string]struct {
 		url     func(t testing.TB) string
 		explain string
+		columns func(line *string) []any // of a plan
 		fill    []string
 		bad     []string
 	}{
 		"SQLite": {
 			url:     func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "links.db") },
 			explain: "EXPLAIN QUERY PLAN ",
-			bad:     []string{"SCAN share_links", "SCAN api_keys", "SCAN organizations", "SCAN o", "SCAN k", "SCAN idempotency_keys", "SCAN visits", "TEMP B-TREE"},
+			columns: func(line *string) []any { return []any{new(int), new(int), new(int), line} },
+			bad:     []string{"SCAN share_links", "SCAN api_keys", "SCAN organizations", "SCAN o", "SCAN k", "SCAN idempotency_keys", "SCAN visits", "SCAN link_counts\n", "TEMP B-TREE"},
 		},
 		"PostgreSQL": {
 			url:     func(t testing.TB) string { return pgtest.NewDatabase(t) },
 			explain: "EXPLAIN ",
+			columns: number[string],
 			// Its planner looks at how much there is: with little it would rather read everything.
 			fill: []string{
 				"INSERT INTO organizations SELECT gen_random_uuid(), 'o' || n, FALSE, 0 FROM generate_series(1, 19) n",
@@ -63,6 +76,7 @@ func TestPlans(t *testing.T) {
 					CASE WHEN n % 10 = 0 THEN '` + persona.String() + `' ELSE gen_random_uuid() END, 'Cara', 'cara', 'LINK', 10, 0,
 					'[]', FALSE, FALSE, TRUE, FALSE, n
 				FROM organizations o, generate_series(1, 1000) n`,
+				"INSERT INTO link_counts SELECT id, CASE WHEN n % 50 = 0 THEN '' ELSE n::text END, gen_random_uuid(), n % 2001 FROM organizations, generate_series(1, 2001) n",
 				"INSERT INTO api_keys SELECT 'p' || n, sha256(('s' || n)::bytea), '', '" + organization.String() + "', 0, NULL FROM generate_series(1, 5000) n",
 				"INSERT INTO idempotency_keys SELECT '" + organization.String() + "', 'k' || n, sha256('x'), '', n FROM generate_series(1, 5000) n",
 				`INSERT INTO visits SELECT gen_random_uuid(), CASE WHEN n % 100 = 0 THEN '` + visited.String() + `' ELSE gen_random_uuid() END, '` +
@@ -70,7 +84,7 @@ func TestPlans(t *testing.T) {
 				"VACUUM ANALYZE",
 			},
 			// Of organizations there are few enough to read them all.
-			bad: []string{"Seq Scan on share_links", "Seq Scan on api_keys", "Seq Scan on idempotency_keys", "Seq Scan on visits", "Sort"},
+			bad: []string{"Seq Scan on share_links", "Seq Scan on api_keys", "Seq Scan on idempotency_keys", "Seq Scan on visits", "Seq Scan on link_counts", "Sort"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,17 +95,17 @@ func TestPlans(t *testing.T) {
 			}
 			defer s.Close()
 			for _, statement := range database.fill {
-				if _, err := s.reads.ExecContext(t.Context(), statement); err != nil {
+				if err := s.engine.read(t.Context(), run(statement)); err != nil {
 					t.Fatalf("%s: %v", statement, err)
 				}
 			}
 			for query, q := range queries {
-				plan, err := explain(t, s, database.explain+q.sql, q.args)
+				plan, err := explain(t, s, database.columns, database.explain+q.sql, q.args)
 				if err != nil {
 					t.Fatalf("%s: %v", query, err)
 				}
 				for _, bad := range database.bad {
-					if strings.Contains(plan, bad) {
+					if strings.Contains(plan, bad) && !(query == "blocks" && bad == "Sort") { // a thousand counts may be sorted
 						t.Errorf("%s has %q in its plan:\n%s", query, bad, plan)
 					}
 				}
@@ -100,30 +114,9 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// explain returns the lines of a plan, which are in the last column on both databases.
-func explain(t *testing.T, s *Store, query string, args []any) (string, error) {
+// explain returns the lines of a plan.
+func explain(t *testing.T, s *Store, columns func(line *string) []any, query string, args []any) (string, error) {
 	t.Helper()
-	rows, err := s.reads.QueryContext(t.Context(), query, args...)
-	if err != nil {
-		return "", err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return "", err
-	}
-	var plan strings.Builder
-	for rows.Next() {
-		var line string
-		into := make([]any, len(columns))
-		for i := range into {
-			into[i] = new(any)
-		}
-		into[len(into)-1] = &line
-		if err := rows.Scan(into...); err != nil {
-			return "", err
-		}
-		plan.WriteString(line + "\n")
-	}
-	return plan.String(), rows.Err()
+	lines, err := read(t.Context(), s, "test", all(columns, query, args...))
+	return strings.Join(lines, "\n") + "\n", err
 }

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,7 +22,7 @@ const (
 // termFields returns the fields that termColumns keep, to read from and to write to.
 func termFields(t *sharelink.Terms) []any {
 	return []any{
-		&t.Type, (*instant)(&t.ExpiresAt), (*orNull)(&t.UsageLimit), (*list)(&t.AllowedOrigins),
+		(*string)(&t.Type), (*instant)(&t.ExpiresAt), (*orNull)(&t.UsageLimit), (*list)(&t.AllowedOrigins),
 		&t.AllowAllOrigins, &t.RemoveWatermark, &t.Enabled, &t.IsPrimary,
 	}
 }
@@ -64,45 +66,109 @@ SELECT request, link FROM idempotency_keys WHERE organization_id = $1 AND key = 
 
 	deleteIdempotencyKeys = `DELETE FROM idempotency_keys WHERE created_at < $1`
 
+	selectOrganization = `SELECT id FROM organizations WHERE id = $1`
+
 	deleteLink = `
 DELETE FROM share_links WHERE organization_id = $1 AND id = $2
 RETURNING ` + linkColumns
 )
 
-// CreateLink implements sharelink.Store.
-func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharelink.Idempotency) (sharelink.Link, error) {
-	return change(ctx, s, "create_link", func(ctx context.Context, tx querier) (sharelink.Link, error) {
-		if key != nil {
-			claimed, err := claimKey(ctx, tx, link, *key)
-			if err != nil {
-				return link, err
-			}
-			if !claimed {
-				return replay(ctx, tx, link.OrganizationID, *key)
-			}
-		}
-		if link.IsPrimary {
-			if _, err := tx.ExecContext(ctx, lockOrganization, link.OrganizationID); err != nil {
-				return link, err
-			}
-			if _, err := tx.ExecContext(ctx, demoteLinksToPersona, link.OrganizationID, link.PersonaID); err != nil {
-				return link, err
-			}
-		}
-		fields := append(linkFields(&link), sharelink.Fold(link.PersonaName))
-		return link, insert(sharelink.LinkTaken, insertLink, fields...)(ctx, tx)
-	})
+// creation is a link to create, and what became of it.
+type creation struct {
+	given sharelink.Link
+	key   *sharelink.Idempotency // nil for none
+
+	link sharelink.Link
+	err  error // a KeyReused
 }
 
-// claimKey takes the idempotency key for the link, unless it belongs to another that is still kept.
-func claimKey(ctx context.Context, tx querier, link sharelink.Link, key sharelink.Idempotency) (bool, error) {
-	kept, err := json.Marshal(link)
-	if err != nil {
-		return false, err
+// CreateLink implements sharelink.Store.
+func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharelink.Idempotency) (sharelink.Link, error) {
+	c := &creation{given: link, key: key}
+	j := &job{create: c}
+	if link.IsPrimary { // it locks other links, so it does not share its transaction on PostgreSQL
+		j = &job{do: func(ctx context.Context, tx querier) error { return s.create(ctx, tx, []*creation{c}) }}
 	}
-	n, err := affected(claimIdempotencyKey, link.OrganizationID, key.Key, key.Request[:], string(kept),
-		key.CreatedAt.UnixMilli(), key.ValidFrom.UnixMilli())(ctx, tx)
-	return n > 0, taken(err, "the idempotency key is taken")
+	start := time.Now()
+	err := ctx.Err()
+	if err == nil {
+		err = s.engine.write(ctx, j)
+	}
+	if err = s.observed(ctx, "create_link", start, cmp.Or(err, c.err)); err != nil {
+		return sharelink.Link{}, err
+	}
+	if s.created.Add(1)%blockSize == 0 {
+		if err := s.splitBlocks(context.WithoutCancel(ctx)); err != nil {
+			s.options.Logger.Warn("the counts of links could not be split; deep pages of lists are slower until they are", "error", err)
+		}
+	}
+	return c.link, nil
+}
+
+// create creates links inside of a transaction.
+func (s *Store) create(ctx context.Context, tx querier, creations []*creation) error {
+	creations, err := claimKeys(ctx, tx, creations)
+	if err != nil {
+		return err
+	}
+	var inserts []*statement
+	var links []sharelink.Link
+	for _, c := range creations {
+		c.link, c.err = c.given, nil
+		if c.link.IsPrimary {
+			inserts = append(inserts,
+				&statement{sql: lockOrganization, args: []any{c.link.OrganizationID}},
+				&statement{sql: demoteLinksToPersona, args: []any{c.link.OrganizationID, c.link.PersonaID}})
+		}
+		fields := append(linkFields(&c.link), sharelink.Fold(c.link.PersonaName))
+		inserts = append(inserts, insert(sharelink.LinkTaken, insertLink, fields...))
+		links = append(links, c.link)
+	}
+	if len(links) == 0 {
+		return nil
+	}
+	return count(ctx, tx, links, inserts)
+}
+
+// claimKeys takes the idempotency keys for their links and returns the creations that go on: those without a key, and those
+// whose key was free. The others get the link that was created under their key before.
+func claimKeys(ctx context.Context, tx querier, creations []*creation) (going []*creation, err error) {
+	var claims []*statement
+	var keyed []*creation
+	for _, c := range creations {
+		if c.key == nil {
+			going = append(going, c)
+			continue
+		}
+		kept, err := json.Marshal(c.given)
+		if err != nil {
+			return nil, err
+		}
+		keyed = append(keyed, c)
+		claims = append(claims, &statement{
+			sql: claimIdempotencyKey, conflict: "the idempotency key is taken",
+			args: []any{c.given.OrganizationID, c.key.Key, c.key.Request[:], string(kept), c.key.CreatedAt.UnixMilli(), c.key.ValidFrom.UnixMilli()},
+		})
+	}
+	if len(keyed) == 0 {
+		return going, nil
+	}
+	// Always in the same order, so that two transactions with the same keys do not wait for each other.
+	order := slices.Clone(claims)
+	slices.SortFunc(order, func(a, b *statement) int { return cmp.Compare(a.args[1].(string), b.args[1].(string)) })
+	if err := tx.run(ctx, order...); err != nil {
+		return nil, err
+	}
+	for i, c := range keyed {
+		if claims[i].affected > 0 {
+			going = append(going, c)
+			continue
+		}
+		if c.link, c.err = replay(ctx, tx, c.given.OrganizationID, *c.key); c.err != nil && c.err != sharelink.ErrKeyReused {
+			return nil, c.err
+		}
+	}
+	return going, nil
 }
 
 // Replay implements sharelink.Store.
@@ -148,61 +214,39 @@ func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sh
 	return change(ctx, s, "update_link", func(ctx context.Context, tx querier) (link sharelink.Link, err error) {
 		promote := c.IsPrimary != nil && *c.IsPrimary
 		if promote {
-			if _, err := tx.ExecContext(ctx, lockOrganization, organization); err != nil {
+			if err := tx.run(ctx, &statement{sql: lockOrganization, args: []any{organization}}); err != nil {
 				return link, err
 			}
 		}
-		if link, err = one(linkFields, sharelink.NoLink, selectLink+s.rowLock, organization, id)(ctx, tx); err != nil {
+		if link, err = one(linkFields, sharelink.NoLink, selectLink+s.locks.forUpdate, organization, id)(ctx, tx); err != nil {
 			return link, err
 		}
 		if promote {
-			if _, err := tx.ExecContext(ctx, demoteLinksToPersona, organization, link.PersonaID); err != nil {
+			if err := tx.later(ctx, &statement{sql: demoteLinksToPersona, args: []any{organization, link.PersonaID}}); err != nil {
 				return link, err
 			}
 		}
 		link.Terms = c.Apply(link.Terms, now)
-		_, err = tx.ExecContext(ctx, updateTerms, append(termFields(&link.Terms), link.Token)...)
-		return link, err
+		return link, tx.later(ctx, &statement{sql: updateTerms, args: append(termFields(&link.Terms), link.Token)})
 	})
 }
 
 // DeleteLink implements sharelink.Store.
 func (s *Store) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
-	return change(ctx, s, "delete_link", one(linkFields, sharelink.NoLink, deleteLink, organization, id))
-}
-
-// Links implements sharelink.Store.
-func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
-	return read(ctx, s, "list_links", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Link], error) {
-		if !storable(f.Search) {
-			return sharelink.Page[sharelink.Link]{}, ctx.Err() // no name, token or id is like it
+	return change(ctx, s, "delete_link", func(ctx context.Context, tx querier) (sharelink.Link, error) {
+		if s.locks.forShare != "" { // as a create does by itself: no block may be split meanwhile
+			if err := tx.later(ctx, &statement{sql: selectOrganization + s.locks.forShare, args: []any{organization}}); err != nil {
+				return sharelink.Link{}, err
+			}
 		}
-		where, args := matching(organization, f)
-		return page(ctx, q, linkColumns, "share_links WHERE "+where, args, f.Paging, linkFields)
+		link, err := one(linkFields, sharelink.NoLink, deleteLink, organization, id)(ctx, tx)
+		if err == nil {
+			for _, of := range scopesOf(link) {
+				if err = tx.later(ctx, &statement{sql: uncount, args: []any{of.organization, of.name, id}}); err != nil {
+					break
+				}
+			}
+		}
+		return link, err
 	})
-}
-
-// matching returns the condition that a filter stands for.
-func matching(organization uuid.UUID, f sharelink.Filter) (where string, args []any) {
-	arg := func(v any) string {
-		args = append(args, v)
-		return placeholder(len(args))
-	}
-	where = "organization_id = " + arg(organization)
-	if f.PersonaID.Valid {
-		where += " AND persona_id = " + arg(f.PersonaID.UUID)
-	}
-	if f.Search == "" {
-		return where, args
-	}
-	// A text that is part of another disappears when it is replaced by nothing. LIKE would need its wildcards escaped, has
-	// a limit to its length on SQLite and its own rules of upper and lower case.
-	name := arg(sharelink.Fold(f.Search))
-	token := "CAST(" + arg(f.Search) + " AS TEXT)"
-	where += " AND (replace(persona_name_folded, " + name + ", '') <> persona_name_folded" +
-		" OR substr(token, 1, length(" + token + ")) = " + token
-	if id, err := uuid.Parse(f.Search); err == nil && len(f.Search) == len(uuid.Nil.String()) {
-		where += " OR id = " + arg(id)
-	}
-	return where + ")", args
 }

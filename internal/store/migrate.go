@@ -10,6 +10,10 @@ import (
 	"path"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/ncruces/go-sqlite3"
+	sqlitedriver "github.com/ncruces/go-sqlite3/driver"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -22,18 +26,20 @@ var migrations embed.FS
 // The transaction is begun here and goose runs inside it, on the one connection that db may have. goose's own session
 // lock would come too late: it makes its version table before it takes that lock. With IsolateDDL it begins no
 // transaction of its own.
-func migrateSQLite(ctx context.Context, db *sql.DB) error {
-	provider, err := newProvider(db, "sqlite", goose.DialectSQLite3, goose.WithIsolateDDL(true))
+func migrateSQLite(ctx context.Context, conn querier, dsn string) (err error) {
+	if done, err := migrated(ctx, conn, "sqlite"); done || err != nil {
+		return err // without taking the write lock: most starts end here
+	}
+	db, err := sqlitedriver.Open(dsn)
 	if err != nil {
 		return err
 	}
-	if done, err := migrated(ctx, db, provider); done || err != nil {
-		return err // without taking the write lock: most starts end here
-	}
+	db.SetMaxOpenConns(1)
+	defer func() { err = errors.Join(err, db.Close()) }()
 	if _, err := db.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	if err = migrateUp(ctx, db, provider); err == nil {
+	if err = migrateUp(ctx, conn, db, "sqlite", goose.DialectSQLite3, goose.WithIsolateDDL(true)); err == nil {
 		_, err = db.ExecContext(ctx, "COMMIT")
 	}
 	if err != nil {
@@ -48,54 +54,51 @@ func migrateSQLite(ctx context.Context, db *sql.DB) error {
 //
 // The advisory lock is the one that goose would take, but waited for: goose asks again once a second, and not before it
 // has made its version table, on which servers that start together would collide.
-func migratePostgres(ctx context.Context, db *sql.DB) (err error) {
-	provider, err := newProvider(db, "postgres", goose.DialectPostgres)
+func migratePostgres(ctx context.Context, pool *pgxpool.Pool) (err error) {
+	if done, err := migrated(ctx, postgresReader{pool}, "postgres"); done || err != nil {
+		return err
+	}
+	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
-	if done, err := migrated(ctx, db, provider); done || err != nil {
-		return err
-	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", lock.DefaultLockID); err != nil {
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", lock.DefaultLockID); err != nil {
 		return err
 	}
 	defer func() {
-		_, unlockErr := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lock.DefaultLockID)
+		_, unlockErr := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lock.DefaultLockID)
 		err = errors.Join(err, unlockErr)
 	}()
-	return migrateUp(ctx, db, provider)
+	db := stdlib.OpenDBFromPool(pool)
+	return errors.Join(migrateUp(ctx, postgresReader{pool}, db, "postgres", goose.DialectPostgres), db.Close())
 }
 
-// newProvider returns goose for the migrations in a directory. It does not look at the database yet.
-func newProvider(db *sql.DB, dir string, dialect goose.Dialect, o ...goose.ProviderOption) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, path.Join("migrations", dir))
-	if err != nil {
-		return nil, err
-	}
-	o = append(o, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	return goose.NewProvider(dialect, db, files, o...)
-}
-
-func migrateUp(ctx context.Context, db *sql.DB, provider *goose.Provider) error {
+func migrateUp(ctx context.Context, q querier, db *sql.DB, dir string, dialect goose.Dialect, o ...goose.ProviderOption) error {
 	// Another server may have migrated while this one waited for the lock.
-	if done, err := migrated(ctx, db, provider); done || err != nil {
+	if done, err := migrated(ctx, q, dir); done || err != nil {
 		return err
 	}
-	_, err := provider.Up(ctx)
+	files, err := fs.Sub(migrations, path.Join("migrations", dir))
+	if err != nil {
+		return err
+	}
+	o = append(o, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	provider, err := goose.NewProvider(dialect, db, files, o...)
+	if err == nil {
+		_, err = provider.Up(ctx)
+	}
 	return err
 }
 
 // migrated tells whether the tables are up to date, with an error when they are of a newer version than this program.
-func migrated(ctx context.Context, db *sql.DB, provider *goose.Provider) (bool, error) {
-	known := provider.ListSources() // from the oldest to the newest
-	newest := known[len(known)-1].Version
-	var version int64
-	err := db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM "+goose.DefaultTablename).Scan(&version)
+func migrated(ctx context.Context, q querier, dir string) (bool, error) {
+	files, err := migrations.ReadDir(path.Join("migrations", dir))
+	if err != nil {
+		return false, err
+	}
+	version, newest := 0, len(files) // they are numbered from 1 on
+	version, err = one(number[int], "", "SELECT COALESCE(MAX(version_id), 0) FROM "+goose.DefaultTablename)(ctx, q)
 	switch {
 	case err != nil && noTable(err):
 		return false, nil
@@ -109,5 +112,5 @@ func migrated(ctx context.Context, db *sql.DB, provider *goose.Provider) (bool, 
 
 // noTable tells whether an error says that a table does not exist. SQLite has no code for it.
 func noTable(err error) bool {
-	return sqlState(err) == "42P01" || sqliteCode(err) == 1 && strings.Contains(err.Error(), "no such table")
+	return sqlState(err) == "42P01" || sqliteCode(err) == sqlite3.ERROR && strings.Contains(err.Error(), "no such table")
 }

@@ -62,7 +62,7 @@ func TestNewerVersion(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = s.write(t.Context(), "test", run("INSERT INTO goose_db_version (version_id, is_applied) SELECT 99, is_applied FROM goose_db_version WHERE version_id = 0"))
+			err = perform(t.Context(), s, run("INSERT INTO goose_db_version (version_id, is_applied) SELECT 99, is_applied FROM goose_db_version WHERE version_id = 0"))
 			if err := errors.Join(err, s.Close()); err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +77,7 @@ func TestNewerVersion(t *testing.T) {
 func TestMigrationIsAtomic(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "links.db")
-	db, err := sql.Open("sqlite", writerDSN(path, false))
+	db, err := sql.Open("sqlite3", writerDSN(path, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,25 +118,30 @@ func TestSQLiteSettings(t *testing.T) {
 		for pragma, want := range map[string]string{
 			"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": fmt.Sprint(queryOnly),
 		} {
-			var got string
-			if err := q.QueryRowContext(context.Background(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+			got, err := one(number[string], "", "PRAGMA "+pragma)(context.Background(), q)
+			if err != nil || got != want {
 				t.Errorf("%s of %s is %q, want %q, error %v", pragma, who, got, want, err)
 			}
 		}
 	}
-	pool := s.reads.(*prepared).db.(*sql.DB)
-	for range pool.Stats().MaxOpenConnections {
-		conn, err := pool.Conn(t.Context())
-		if err != nil {
-			t.Fatal(err)
+	readers := s.engine.(*sqlite).readers
+	var hold func(n int) error
+	hold = func(n int) error {
+		if n == 0 {
+			return nil
 		}
-		defer conn.Close()
-		check("a reader", conn, 1)
-		if _, err := conn.ExecContext(t.Context(), "DELETE FROM organizations"); err == nil {
-			t.Error("a reader writes")
-		}
+		return readers.with(t.Context(), func(c *sqliteConn) error {
+			check("a reader", c, 1)
+			if err := c.do(t.Context(), "DELETE FROM organizations"); err == nil {
+				t.Error("a reader writes")
+			}
+			return hold(n - 1)
+		})
 	}
-	if err := s.write(t.Context(), "test", func(_ context.Context, tx querier) error { check("the writer", tx, 0); return nil }); err != nil {
+	if err := hold(cap(readers.busy)); err != nil {
+		t.Error(err)
+	}
+	if err := perform(t.Context(), s, func(_ context.Context, tx querier) error { check("the writer", tx, 0); return nil }); err != nil {
 		t.Error(err)
 	}
 }
@@ -150,7 +155,7 @@ func TestBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	other, err := sql.Open("sqlite", writerDSN(path, false))
+	other, err := sql.Open("sqlite3", writerDSN(path, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +164,9 @@ func TestBusy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.writes.(*groupCommit).conn.db.ExecContext(t.Context(), "PRAGMA busy_timeout = 1") // or the test takes long
+	if err := s.engine.(*sqlite).conn.BusyTimeout(time.Millisecond); err != nil { // or the test takes long
+		t.Fatal(err)
+	}
 	err = s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name", CreatedAt: time.UnixMilli(1)})
 	if sharelink.CodeOf(err) != sharelink.Unavailable {
 		t.Errorf("a write beside another that does not end: error is %v", err)
@@ -215,17 +222,18 @@ func TestPostgresWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	count := func() (n int) {
-		if err := s.reads.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM t").Scan(&n); err != nil {
+	count := func() int {
+		n, err := read(t.Context(), s, "test", one(number[int], "", "SELECT COUNT(*) FROM t"))
+		if err != nil {
 			t.Error(err)
 		}
 		return n
 	}
-	if err := s.write(t.Context(), "test", run("CREATE TABLE t (n INTEGER PRIMARY KEY)")); err != nil {
+	if err := perform(t.Context(), s, run("CREATE TABLE t (n INTEGER PRIMARY KEY)")); err != nil {
 		t.Fatal(err)
 	}
 
-	err = s.write(t.Context(), "test", func(ctx context.Context, tx querier) error {
+	err = perform(t.Context(), s, func(ctx context.Context, tx querier) error {
 		_ = run("INSERT INTO t VALUES (1)")(ctx, tx)
 		panic("oh")
 	})
@@ -234,7 +242,7 @@ func TestPostgresWrites(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	err = s.write(ctx, "test", func(ctx context.Context, tx querier) error {
+	err = perform(ctx, s, func(ctx context.Context, tx querier) error {
 		cancel()
 		return run("INSERT INTO t VALUES (2)")(ctx, tx)
 	})
@@ -243,7 +251,7 @@ func TestPostgresWrites(t *testing.T) {
 	}
 
 	tries := 0
-	err = s.write(t.Context(), "test", func(ctx context.Context, tx querier) error {
+	err = perform(t.Context(), s, func(ctx context.Context, tx querier) error {
 		if tries++; tries < 3 {
 			return run("INSERT INTO t VALUES (3)", "DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$")(ctx, tx)
 		}
@@ -254,7 +262,7 @@ func TestPostgresWrites(t *testing.T) {
 	}
 
 	tries = 0
-	err = s.write(t.Context(), "test", func(ctx context.Context, tx querier) error {
+	err = perform(t.Context(), s, func(ctx context.Context, tx querier) error {
 		tries++
 		return run("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")(ctx, tx)
 	})

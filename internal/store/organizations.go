@@ -25,7 +25,7 @@ SELECT ` + organizationColumns + ` FROM organizations
 WHERE id = (SELECT organization_id FROM api_keys WHERE hash = $1 AND revoked_at IS NULL)`
 
 	updateWatermarkRemoval = `
-UPDATE organizations SET watermark_removal = $2 WHERE name = $1
+UPDATE organizations SET watermark_removal = $1 WHERE name = $2
 RETURNING ` + organizationColumns
 
 	selectPersonas      = `SELECT ` + personaColumns + ` FROM personas WHERE organization_id = $1 ORDER BY name, id`
@@ -90,7 +90,7 @@ func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sha
 
 // SetWatermarkRemoval implements sharelink.Store.
 func (s *Store) SetWatermarkRemoval(ctx context.Context, name string, allowed bool) (sharelink.Organization, error) {
-	update := one(organizationFields, sharelink.NoOrganization, updateWatermarkRemoval, name, allowed)
+	update := one(organizationFields, sharelink.NoOrganization, updateWatermarkRemoval, allowed, name)
 	return change(ctx, s, "update_organization", update)
 }
 
@@ -112,12 +112,10 @@ func (s *Store) Persona(ctx context.Context, organization, id uuid.UUID) (sharel
 // RemovePersona implements sharelink.Store.
 func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (int, error) {
 	return change(ctx, s, "remove_persona", func(ctx context.Context, tx querier) (links int, err error) {
-		removed, err := affected(deletePersona, organization, id)(ctx, tx)
-		if err == nil && removed == 0 {
+		removed := &statement{sql: deletePersona, args: []any{organization, id}}
+		counted := &statement{sql: countLinksToPersona, args: removed.args, row: func(r scanner) error { return r.Scan(&links) }}
+		if err = tx.run(ctx, removed, counted); err == nil && removed.affected == 0 {
 			err = &sharelink.Error{Code: sharelink.NotFound, Detail: sharelink.NoPersona}
-		}
-		if err == nil {
-			err = tx.QueryRowContext(ctx, countLinksToPersona, organization, id).Scan(&links)
 		}
 		return links, err
 	})
@@ -147,31 +145,30 @@ func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p share
 		return false, err
 	}
 	return change(ctx, s, "bootstrap", func(ctx context.Context, tx querier) (bool, error) {
-		if _, err := tx.ExecContext(ctx, lockFirstStart); err != nil {
+		if err := tx.run(ctx, &statement{sql: lockFirstStart}); err != nil {
 			return false, err
 		}
 		if exists, err := anyOrganization(ctx, tx); err != nil || exists {
 			return false, err
 		}
-		err := insert(sharelink.NameTaken, insertOrganization, organizationFields(&o)...)(ctx, tx)
-		if err == nil {
-			err = insert(sharelink.PersonaTaken, insertPersona, personaFields(&p)...)(ctx, tx)
+		rows := []*statement{
+			insert(sharelink.NameTaken, insertOrganization, organizationFields(&o)...),
+			insert(sharelink.PersonaTaken, insertPersona, personaFields(&p)...),
 		}
-		if err == nil && key != nil {
-			err = insert(sharelink.KeyTaken, insertKey, append(keyFields(key), hash[:])...)(ctx, tx)
+		if key != nil {
+			rows = append(rows, insert(sharelink.KeyTaken, insertKey, append(keyFields(key), hash[:])...))
 		}
-		return err == nil, err
+		return true, tx.run(ctx, rows...)
 	})
 }
 
 // SigningKey implements sharelink.Store.
 func (s *Store) SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error) {
 	return change(ctx, s, "signing_key", func(ctx context.Context, tx querier) (key sharelink.SigningKey, err error) {
-		if _, err := tx.ExecContext(ctx, insertSigningKey, first.Seed[:], instant(first.CreatedAt)); err != nil {
-			return key, err
-		}
 		var seed []byte
-		err = tx.QueryRowContext(ctx, selectSigningKey).Scan(&seed, (*instant)(&key.CreatedAt))
+		err = tx.run(ctx,
+			&statement{sql: insertSigningKey, args: []any{first.Seed[:], instant(first.CreatedAt)}},
+			&statement{sql: selectSigningKey, row: func(r scanner) error { return r.Scan(&seed, (*instant)(&key.CreatedAt)) }})
 		if err == nil && len(seed) != len(key.Seed) {
 			err = fmt.Errorf("the signing key has %d bytes", len(seed))
 		}

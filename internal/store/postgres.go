@@ -2,87 +2,234 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
-	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
 	postgresConnectTimeout = 5 * time.Second  // unless the URL says otherwise
 	postgresWriteTimeout   = 30 * time.Second // of one write, once it has begun
 	postgresTries          = 5                // of a write that lost against another
+	postgresWriters        = 2                // transactions that creates and opens share at a time: while one waits for the disk the next is made
 )
 
-// openPostgres opens a pool of connections, all of which may write.
-func openPostgres(ctx context.Context, databaseURL string, o Options) (*Store, error) {
+// postgres is the engine of a PostgreSQL database: a pool of connections, all of which may write.
+type postgres struct {
+	pool   *pgxpool.Pool
+	writer *writer // of creates and opens
+	store  *Store
+}
+
+func openPostgres(ctx context.Context, databaseURL string, s *Store) error {
 	config, err := postgresConfig(databaseURL)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = postgresConnectTimeout
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = postgresConnectTimeout
 	}
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "sharelinks"
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "sharelinks"
 	}
-	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(o.Connections)
-	db.SetMaxIdleConns(o.Connections)
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	db.SetConnMaxLifetime(30 * time.Minute) // so that load moves to where a failover or a balancer wants it
-	if err := migratePostgres(ctx, db); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the PostgreSQL database: %w", err), db.Close())
+	config.MaxConns = int32(s.options.Connections)
+	config.MaxConnIdleTime = 5 * time.Minute
+	config.MaxConnLifetime = 30 * time.Minute // so that load moves to where a failover or a balancer wants it
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("open the PostgreSQL database: %w", err)
 	}
-	return &Store{options: o, reads: db, writes: transactions{db}, rowLock: " FOR UPDATE", close: db.Close}, nil
+	if err := migratePostgres(ctx, pool); err != nil {
+		pool.Close()
+		return fmt.Errorf("open the PostgreSQL database: %w", err)
+	}
+	e := &postgres{pool: pool, store: s}
+	e.writer = startWriter(postgresWriters, s.options, e.commit)
+	s.engine, s.locks = e, locks{forUpdate: " FOR UPDATE", forShare: " FOR KEY SHARE"}
+	return nil
 }
 
-// transactions is the writer of a PostgreSQL database: each write is its own transaction, READ COMMITTED.
-type transactions struct{ db *sql.DB }
+func (e *postgres) read(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
+	return fn(ctx, postgresReader{e.pool})
+}
 
-func (t transactions) write(ctx context.Context, fn func(ctx context.Context, tx querier) error) error {
-	conn, err := t.db.Conn(ctx)
+func (e *postgres) snapshot(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
+	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close() // gives it back to the pool, nothing to be told
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), postgresWriteTimeout, errLate)
+	defer conn.Release()
+	return transact(ctx, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", fn)
+}
+
+// write runs a create or an open together with those that wait, and any other job in a transaction of its own: what it
+// locks while it goes to and fro should keep no other waiting.
+func (e *postgres) write(ctx context.Context, j *job) error {
+	if j.do == nil {
+		return e.writer.write(ctx, j)
+	}
+	return e.transaction(ctx, []*job{j})
+}
+
+// commit runs a batch in one transaction. When that fails, though the database answers, each job is run in its own, so that
+// the failure of one takes only its own changes with it.
+func (e *postgres) commit(batch []*job) {
+	err := e.transaction(context.Background(), batch)
+	for i, j := range batch {
+		if j.err = err; err != nil && len(batch) > 1 && !unavailable(err) {
+			j.err = e.transaction(context.Background(), batch[i:i+1])
+		}
+	}
+}
+
+// transaction runs a batch in a transaction, READ COMMITTED, again when it lost a race. ctx has a say until it has begun.
+func (e *postgres) transaction(ctx context.Context, batch []*job) error {
+	acquiring, cancel := context.WithTimeoutCause(ctx, postgresWriteTimeout, errLate)
+	defer cancel()
+	conn, err := e.pool.Acquire(acquiring)
+	if err != nil {
+		return late(acquiring, err)
+	}
+	defer conn.Release()
+	ctx, cancel = context.WithTimeoutCause(context.WithoutCancel(ctx), postgresWriteTimeout, errLate)
 	defer cancel()
 	for try := 1; ; try++ {
-		err := transaction(ctx, conn, fn)
+		err := transact(ctx, conn, "BEGIN", func(ctx context.Context, tx querier) error { return e.store.perform(ctx, tx, batch) })
 		if err == nil || ctx.Err() != nil || try == postgresTries || !lostRace(err) {
-			if err != nil && ctx.Err() != nil {
-				err = fmt.Errorf("%w (%v)", context.Cause(ctx), err)
-			}
-			return err
+			return late(ctx, err)
 		}
 	}
 }
 
-func transaction(ctx context.Context, conn *sql.Conn, fn func(ctx context.Context, tx querier) error) (err error) {
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return err
+// late makes an error that came with the end of the store's own time an errLate.
+func late(ctx context.Context, err error) error {
+	if err != nil && context.Cause(ctx) == errLate {
+		return fmt.Errorf("%w (%v)", errLate, err)
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-		if err != nil {
-			_ = tx.Rollback() // after a failed commit there is nothing to roll back
-		}
-	}()
-	if err := fn(ctx, tx); err != nil {
-		return err
-	}
-	return tx.Commit()
+	return err
+}
+
+func (e *postgres) close() error {
+	e.writer.stop()
+	e.pool.Close()
+	return nil
 }
 
 // lostRace tells whether a transaction failed only because another one was faster: a serialization failure or a deadlock.
 func lostRace(err error) bool {
 	state := sqlState(err)
 	return state == "40001" || state == "40P01"
+}
+
+// transact runs fn in a transaction on the connection. The statement that begins it goes with fn's first message.
+func transact(ctx context.Context, conn *pgxpool.Conn, begin string, fn func(ctx context.Context, tx querier) error) error {
+	tx := &postgresTransaction{conn: conn, waiting: []*statement{{sql: begin}}}
+	err := fn(ctx, tx)
+	if err == nil {
+		err = tx.run(ctx, &statement{sql: "COMMIT"})
+	}
+	if err != nil && tx.begun && !conn.Conn().IsClosed() {
+		_, rollbackErr := conn.Exec(context.WithoutCancel(ctx), "ROLLBACK")
+		err = errors.Join(err, rollbackErr)
+	}
+	return err
+}
+
+// postgresTransaction is a querier for a transaction on one connection.
+type postgresTransaction struct {
+	conn    *pgxpool.Conn
+	waiting []*statement
+	begun   bool
+}
+
+func (t *postgresTransaction) run(ctx context.Context, statements ...*statement) error {
+	statements = append(t.waiting, statements...)
+	t.waiting, t.begun = nil, true
+	return send(ctx, t.conn, statements)
+}
+
+func (t *postgresTransaction) later(_ context.Context, statements ...*statement) error {
+	t.waiting = append(t.waiting, statements...)
+	return nil
+}
+
+// postgresReader is a querier that runs what it gets on any connection of the pool.
+type postgresReader struct{ pool *pgxpool.Pool }
+
+func (r postgresReader) run(ctx context.Context, statements ...*statement) error {
+	return send(ctx, r.pool, statements)
+}
+
+func (r postgresReader) later(ctx context.Context, statements ...*statement) error {
+	return r.run(ctx, statements...)
+}
+
+// sender is a connection or a pool of them.
+type sender interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// send sends the statements in one message and reads their answers. The error is that of the first that failed.
+func send(ctx context.Context, to sender, statements []*statement) error {
+	var batch pgx.Batch
+	for _, s := range statements {
+		args := make([]any, len(s.args))
+		for i, a := range s.args {
+			args[i] = plain(a)
+		}
+		batch.Queue(s.sql, args...)
+	}
+	results := to.SendBatch(ctx, &batch)
+	for _, s := range statements {
+		if err := receive(results, s); err != nil {
+			_ = results.Close() // it says the same
+			return explained(err, s)
+		}
+	}
+	return results.Close()
+}
+
+func receive(results pgx.BatchResults, s *statement) error {
+	if s.row == nil {
+		tag, err := results.Exec()
+		s.affected = int(tag.RowsAffected())
+		return err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for s.affected = 0; rows.Next(); s.affected++ {
+		if err := s.row(postgresRow{rows}); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// postgresRow is a row of an answer.
+type postgresRow struct{ pgx.Rows }
+
+// Scan implements scanner.
+func (r postgresRow) Scan(into ...any) error {
+	for i, v := range into {
+		into[i] = plain(v)
+	}
+	return r.Rows.Scan(into...)
+}
+
+// plain turns an id into what pgx reads and writes as it is sent, and not as text.
+func plain(v any) any {
+	switch v := v.(type) {
+	case uuid.UUID:
+		return [16]byte(v)
+	case *uuid.UUID:
+		return (*[16]byte)(v)
+	}
+	return v
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,51 +11,355 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/google/uuid"
+	"github.com/ncruces/go-sqlite3"
 )
 
-// openSQLite opens a database file with one connection that writes and a pool of connections that read.
-func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err error) {
+// sqlite is the engine of a SQLite database: one connection that writes, and a pool of connections that read.
+type sqlite struct {
+	conn    *sqliteConn // used by writer only
+	writer  *writer
+	readers *sqliteReaders
+}
+
+func openSQLite(ctx context.Context, path string, s *Store) error {
 	// The pool opens connections as it needs them: a path that is relative would follow a change of directory.
-	if path, err = filepath.Abs(path); err != nil {
-		return nil, fmt.Errorf("find the database: %w", err)
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("find the database: %w", err)
 	}
-	if err := createFile(path, o); err != nil {
+	if err := createFiles(path, s.options); err != nil {
+		return err
+	}
+	conn, err := openSQLiteConn(ctx, writerDSN(path, s.options.Volatile))
+	if err == nil {
+		if err = migrateSQLite(ctx, conn, writerDSN(path, s.options.Volatile)); err != nil {
+			err = errors.Join(err, conn.close())
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("open the database %s: %w", path, err)
+	}
+	e := &sqlite{conn: conn, readers: newSQLiteReaders(readerDSN(path))}
+	e.writer = startWriter(1, s.options, func(batch []*job) { e.commit(batch, s.perform) })
+	s.engine = e
+	return nil
+}
+
+func (e *sqlite) read(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
+	return e.readers.with(ctx, func(c *sqliteConn) error { return fn(ctx, c) })
+}
+
+func (e *sqlite) snapshot(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
+	return e.readers.with(ctx, func(c *sqliteConn) error {
+		if err := c.run(ctx, &statement{sql: "BEGIN"}); err != nil {
+			return err
+		}
+		// It ends whatever became of the caller, and a read has nothing to lose.
+		defer func() { _ = c.run(context.WithoutCancel(ctx), &statement{sql: "ROLLBACK"}) }()
+		return fn(ctx, c)
+	})
+}
+
+func (e *sqlite) write(ctx context.Context, j *job) error { return e.writer.write(ctx, j) }
+
+// Readers are closed first: the last connection to close moves the write-ahead log into the file, and only a writer can.
+func (e *sqlite) close() error {
+	e.writer.stop()
+	return errors.Join(e.readers.close(), e.conn.close())
+}
+
+// commit runs a batch in one transaction and sets the err of each job. No context of a caller is used: a statement that is
+// interrupted in the middle of a shared transaction would abort the whole batch.
+//
+// Nearly always all of them succeed, so that is tried first. When one fails the transaction is rolled back and begun anew with
+// a savepoint for each job, so that the failure takes only its own changes with it. Savepoints from the start would cost
+// a third of the writes a second: SQLite keeps a copy of each page that each of them touches.
+func (e *sqlite) commit(batch []*job, perform func(ctx context.Context, tx querier, batch []*job) error) {
+	ctx := context.Background()
+	err := e.conn.do(ctx, "BEGIN IMMEDIATE")
+	if err == nil {
+		if err = perform(ctx, e.conn, batch); err != nil && len(batch) > 1 {
+			// SQLite may have rolled back already; then there is nothing to roll back and the second BEGIN says what is wrong.
+			_ = e.conn.do(ctx, "ROLLBACK")
+			if err = e.conn.do(ctx, "BEGIN IMMEDIATE"); err == nil {
+				err = e.eachByItself(ctx, batch, perform)
+			}
+		}
+	}
+	if err == nil {
+		err = e.conn.do(ctx, "COMMIT")
+	}
+	if err != nil {
+		_ = e.conn.do(ctx, "ROLLBACK")
+		for _, j := range batch {
+			if j.err == nil {
+				j.err = err
+			}
+		}
+	}
+}
+
+// eachByItself runs each job in a savepoint. The error is one that leaves nothing to commit.
+func (e *sqlite) eachByItself(ctx context.Context, batch []*job, perform func(ctx context.Context, tx querier, batch []*job) error) error {
+	for i, j := range batch {
+		if err := e.conn.do(ctx, "SAVEPOINT job"); err != nil {
+			return err
+		}
+		if j.err = perform(ctx, e.conn, batch[i:i+1]); j.err != nil {
+			if err := e.conn.do(ctx, "ROLLBACK TO job"); err != nil {
+				return fmt.Errorf("the transaction was rolled back by the database: %w", err)
+			}
+		}
+		if err := e.conn.do(ctx, "RELEASE job"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sqliteConn is a connection to a SQLite database, for one goroutine at a time. It prepares each statement once: the texts
+// are this package's own, a few dozen, so what it keeps needs no bound.
+type sqliteConn struct {
+	*sqlite3.Conn
+	prepared map[string]prepared
+}
+
+// prepared is a prepared statement and the index of each of its arguments: to SQLite $2 is a name, not the second.
+type prepared struct {
+	*sqlite3.Stmt
+	indexes []int
+}
+
+func openSQLiteConn(ctx context.Context, dsn string) (*sqliteConn, error) {
+	conn, err := sqlite3.OpenContext(ctx, dsn)
+	if err != nil {
 		return nil, err
 	}
+	return &sqliteConn{Conn: conn, prepared: map[string]prepared{}}, nil
+}
 
-	writes, err := sql.Open("sqlite", writerDSN(path, o.Volatile))
-	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
+func (c *sqliteConn) close() error {
+	var errs []error
+	for _, p := range c.prepared {
+		errs = append(errs, p.Close())
 	}
-	writes.SetMaxOpenConns(1) // migrate counts on it
-	reads, err := sql.Open("sqlite", readerDSN(path))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database: %w", err), writes.Close())
-	}
-	readers := max(4, runtime.GOMAXPROCS(0))
-	reads.SetMaxOpenConns(readers)
-	reads.SetMaxIdleConns(readers)
+	return errors.Join(append(errs, c.Close())...)
+}
 
-	var conn *sql.Conn
-	if err = migrateSQLite(ctx, writes); err == nil {
-		conn, err = writes.Conn(ctx)
+func (c *sqliteConn) prepare(text string) (prepared, error) {
+	if p, ok := c.prepared[text]; ok {
+		return p, nil
 	}
+	stmt, _, err := c.PrepareFlags(text, sqlite3.PREPARE_PERSISTENT)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database %s: %w", path, err), reads.Close(), writes.Close())
+		return prepared{}, err
 	}
-	group := startGroupCommit(conn, o.Queue, o.ObserveBatch)
-	return &Store{
-		options: o,
-		reads:   newPrepared(reads),
-		writes:  group,
-		// Readers first: the last connection to close moves the write-ahead log into the file, and only a writer can.
-		close: func() error {
-			group.stop()
-			return errors.Join(reads.Close(), conn.Close(), writes.Close())
-		},
-	}, nil
+	p := prepared{stmt, make([]int, stmt.BindCount())}
+	for i := range p.indexes {
+		p.indexes[i] = stmt.BindIndex("$" + strconv.Itoa(i+1))
+	}
+	c.prepared[text] = p
+	return p, nil
+}
+
+// do runs one statement that takes no arguments.
+func (c *sqliteConn) do(ctx context.Context, text string) error {
+	return c.run(ctx, &statement{sql: text})
+}
+
+func (c *sqliteConn) run(ctx context.Context, statements ...*statement) error {
+	c.SetInterrupt(ctx)
+	for _, s := range statements {
+		if err := c.runOne(s); err != nil {
+			return explained(err, s)
+		}
+	}
+	return nil
+}
+
+func (c *sqliteConn) later(ctx context.Context, statements ...*statement) error {
+	return c.run(ctx, statements...)
+}
+
+func (c *sqliteConn) runOne(s *statement) error {
+	p, err := c.prepare(s.sql)
+	if err != nil {
+		return err
+	}
+	if len(s.args) != len(p.indexes) {
+		return fmt.Errorf("%d arguments for a statement with %d", len(s.args), len(p.indexes))
+	}
+	for i, a := range s.args {
+		if err := p.bind(p.indexes[i], a); err != nil {
+			return err
+		}
+	}
+	if s.row == nil {
+		if err := p.Exec(); err != nil {
+			return err
+		}
+		s.affected = int(c.Changes())
+		return nil
+	}
+	defer p.Reset() // it repeats the error of the last step
+	for s.affected = 0; p.Step(); s.affected++ {
+		if err := s.row(p); err != nil {
+			return err
+		}
+	}
+	return p.Err()
+}
+
+// bind sets an argument. Those that the rows of the store are made of need no detour through a driver.Value.
+func (p prepared) bind(index int, v any) error {
+	switch v := v.(type) {
+	case nil:
+		return p.BindNull(index)
+	case string:
+		return p.BindText(index, v)
+	case *string:
+		return p.BindText(index, *v)
+	case int:
+		return p.BindInt(index, v)
+	case *int:
+		return p.BindInt(index, *v)
+	case int64:
+		return p.BindInt64(index, v)
+	case bool:
+		return p.BindBool(index, v)
+	case *bool:
+		return p.BindBool(index, *v)
+	case []byte:
+		return p.BindBlob(index, v)
+	case uuid.UUID:
+		return p.BindText(index, v.String())
+	case *uuid.UUID:
+		return p.BindText(index, v.String())
+	case driver.Valuer:
+		value, err := v.Value()
+		if err != nil {
+			return err
+		}
+		return p.bind(index, value)
+	}
+	return fmt.Errorf("an argument of type %T", v)
+}
+
+// Scan implements scanner.
+func (p prepared) Scan(into ...any) (err error) {
+	for i, v := range into {
+		switch v := v.(type) {
+		case *string:
+			*v = p.ColumnText(i)
+		case *int:
+			*v = p.ColumnInt(i)
+		case *bool:
+			*v = p.ColumnBool(i)
+		case *[]byte:
+			*v = p.ColumnBlob(i, nil)
+		case *uuid.UUID:
+			*v, err = uuid.ParseBytes(p.ColumnRawText(i))
+		case sql.Scanner:
+			err = v.Scan(p.value(i))
+		default:
+			err = fmt.Errorf("a column into a %T", v)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// value returns a column as a driver.Value.
+func (p prepared) value(column int) any {
+	switch p.ColumnType(column) {
+	case sqlite3.INTEGER:
+		return p.ColumnInt64(column)
+	case sqlite3.NULL:
+		return nil
+	default:
+		return p.ColumnText(column)
+	}
+}
+
+// sqliteReaders are the connections that read. They are opened as they are needed, and the one that was used last, whose
+// cache is the warmest, is used next.
+type sqliteReaders struct {
+	dsn  string
+	busy chan struct{} // has an element for each connection in use
+
+	mu     sync.Mutex
+	idle   []*sqliteConn
+	closed bool
+}
+
+func newSQLiteReaders(dsn string) *sqliteReaders {
+	return &sqliteReaders{dsn: dsn, busy: make(chan struct{}, max(4, runtime.GOMAXPROCS(0)))}
+}
+
+// with runs fn on a connection that nothing else uses meanwhile.
+func (r *sqliteReaders) with(ctx context.Context, fn func(*sqliteConn) error) error {
+	select {
+	case r.busy <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.busy }()
+	c, err := r.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.give(c)
+	return fn(c)
+}
+
+func (r *sqliteReaders) take(ctx context.Context) (*sqliteConn, error) {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil, errClosed
+	}
+	if n := len(r.idle); n > 0 {
+		c := r.idle[n-1]
+		r.idle = r.idle[:n-1]
+		r.mu.Unlock()
+		return c, nil
+	}
+	r.mu.Unlock()
+	return openSQLiteConn(ctx, r.dsn)
+}
+
+func (r *sqliteReaders) give(c *sqliteConn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = append(r.idle, c)
+}
+
+// close waits for those that are in use.
+func (r *sqliteReaders) close() error {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	for range cap(r.busy) {
+		r.busy <- struct{}{}
+	}
+	defer func() {
+		for range cap(r.busy) {
+			<-r.busy
+		}
+	}()
+	var errs []error
+	for _, c := range r.idle {
+		errs = append(errs, c.close())
+	}
+	r.idle = nil
+	return errors.Join(errs...)
 }
 
 // writerDSN has the settings in it, so that whichever connection is opened has them. synchronous=FULL is what makes an
@@ -65,16 +370,16 @@ func writerDSN(path string, volatile bool) string {
 	if volatile {
 		synchronous = "OFF"
 	}
-	return dsn(path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)")
+	return dsn(path, "busy_timeout(5000)", "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)", "cache_size(-16384)")
 }
 
 // readerDSN leaves the journal mode out: it stays with the file.
 func readerDSN(path string) string {
-	return dsn(path, "_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=query_only(1)")
+	return dsn(path, "busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)", "query_only(1)")
 }
 
 // dsn writes a path as a SQLite URI, in which ?, # and % have a meaning.
-func dsn(path, settings string) string {
+func dsn(path string, pragmas ...string) string {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // a drive letter
@@ -83,35 +388,38 @@ func dsn(path, settings string) string {
 	for i, s := range segments {
 		segments[i] = url.PathEscape(s)
 	}
-	return "file://" + strings.Join(segments, "/") + "?_dqs=0&_error_rc=1&" + settings
+	// modeof gives the write-ahead log the permissions of the file.
+	return "file://" + strings.Join(segments, "/") + "?modeof=" + strings.ReplaceAll(url.QueryEscape(path), "+", "%20") + "&_pragma=" + strings.Join(pragmas, "&_pragma=")
 }
 
-// creating is held while a database file is made, see createFile.
-var creating sync.Mutex
-
-// createFile makes the database file, if there is none, readable by its owner only: it holds tokens. SQLite would make it
-// with the permissions that the umask leaves; the files that it puts beside it copy those of this one.
-func createFile(path string, o Options) error {
-	// POSIX takes a process's locks on a file away when it closes any descriptor of it, also another one's: no other
-	// goroutine may have SQLite open the file between here and Close.
-	creating.Lock()
-	defer creating.Unlock()
-
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err == nil {
-		return f.Close()
-	}
-	info, statErr := os.Stat(path)
+// createFiles makes the database file, if there is none, readable by its owner only: it holds tokens. SQLite would make it,
+// and the index of the write-ahead log beside it, with the permissions that the umask leaves.
+func createFiles(path string, o Options) error {
+	mode := fs.FileMode(0o600)
+	info, err := os.Stat(path)
 	switch {
-	case statErr == nil && info.IsDir():
+	case err == nil && info.IsDir():
 		return fmt.Errorf("the database %s is a directory; give the path of a file", path)
-	case statErr == nil:
-		if info.Mode().Perm()&0o077 != 0 {
-			o.Logger.Warn("others on this machine may read the database", "path", path, "permissions", info.Mode().Perm().String())
+	case err == nil:
+		if mode = info.Mode().Perm(); mode&0o077 != 0 {
+			o.Logger.Warn("others on this machine may read the database", "path", path, "permissions", mode.String())
 		}
-		return nil
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the directory %s of the database does not exist; create it first", filepath.Dir(path))
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("find the database: %w", err)
 	}
-	return fmt.Errorf("create the database: %w", err)
+	for _, name := range []string{path, path + "-shm"} {
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+		switch {
+		case err == nil:
+			err = f.Close()
+		case errors.Is(err, fs.ErrExist):
+			err = nil
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("the directory %s of the database does not exist; create it first", filepath.Dir(path))
+		}
+		if err != nil {
+			return fmt.Errorf("create the database: %w", err)
+		}
+	}
+	return nil
 }

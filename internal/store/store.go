@@ -1,17 +1,17 @@
-// Package store is a sharelink.Store in SQLite or PostgreSQL, through database/sql and with the same SQL text on both. Only
-// the tables are declared twice, in migrations, because column types differ.
+// Package store is a sharelink.Store in SQLite or PostgreSQL. What is asked of them is the same SQL text, in links.go,
+// counts.go, visits.go and organizations.go; only the tables are declared twice, in migrations, because column types differ.
 //
-// What differs in how they are driven is in sqlite.go, writer.go (group commit) and postgres.go; links.go, visits.go and
-// organizations.go are the same for both.
+// How they are driven is each one's own: sqlite.go steps through prepared statements, postgres.go sends many statements in
+// one message. In both a writer puts the writes that wait into one transaction, see writer.go.
 package store
 
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -23,10 +23,9 @@ var _ sharelink.Store = (*Store)(nil)
 // Store is a sharelink.Store on a SQL database. It is safe for concurrent use.
 type Store struct {
 	options Options
-	reads   querier
-	writes  writer
-	rowLock string // what a SELECT inside of a write ends with to lock its row; "" where a write excludes all others
-	close   func() error
+	engine  engine
+	locks   locks
+	created atomic.Int64 // links, by this store
 	closed  atomic.Bool
 }
 
@@ -35,34 +34,38 @@ type Options struct {
 	Logger *slog.Logger // nil: silent
 	// Volatile leaves out the wait for the disk at each commit of SQLite: for tests of anything but durability.
 	Volatile bool
-	// Queue is how many writes may wait, 1024 when 0; those beyond are refused as Unavailable. SQLite only: PostgreSQL
-	// has its own queue.
+	// Queue is how many writes may wait, 1024 when 0; those beyond are refused as Unavailable.
 	Queue int
 	// Connections is how many connections a store has to PostgreSQL at most, 16 when 0: PostgreSQL's own default is 100 for all
 	// servers.
 	Connections int
 	// Observe, unless nil, gets the time that each operation took, waiting included.
 	Observe func(operation string, elapsed time.Duration)
-	// ObserveBatch, unless nil, gets the number of writes in each commit. SQLite only.
+	// ObserveBatch, unless nil, gets the number of writes in each commit that several may share.
 	ObserveBatch func(writes int)
 }
 
-// querier is what a statement can be run on: a database, one of its connections, or a transaction.
-type querier interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+// engine is a database and the way it is driven.
+type engine interface {
+	// read runs fn on a connection that reads.
+	read(ctx context.Context, fn func(ctx context.Context, q querier) error) error
+	// snapshot is read, but all statements of fn see the database at one instant.
+	snapshot(ctx context.Context, fn func(ctx context.Context, q querier) error) error
+	// write runs a job in a transaction, which it may share with others. Its changes are durable together when write
+	// returns nil, and none of them has happened when it returns an error. It may be run more than once, but only its
+	// last run counts.
+	//
+	// A caller whose ctx ends before its turn gets the ctx's error and the job never runs. From then on the ctx has no say:
+	// the job runs on another and the caller waits for the outcome, because an answer that does not tell whether the change
+	// was made is worse than a late one.
+	write(ctx context.Context, j *job) error
+	// close waits for the writes that were accepted.
+	close() error
 }
 
-// writer runs operations that change something. fn's changes are durable together when write returns nil, and none of
-// them has happened when it returns an error. fn may be run more than once, but only its last run counts.
-//
-// A caller whose ctx ends before its turn gets the ctx's error and fn never runs. From then on the ctx has no say: fn
-// runs on another and the caller waits for the outcome, because an answer that does not tell whether the change was made
-// is worse than a late one.
-type writer interface {
-	write(ctx context.Context, fn func(ctx context.Context, tx querier) error) error
-}
+// locks are what a SELECT inside of a write ends with to lock its rows. They are empty on SQLite, where a write excludes all
+// others.
+type locks struct{ forUpdate, forShare string }
 
 // Open opens the database at a URL, sqlite:PATH or postgres://..., and brings its tables up to date. Several may open
 // the same database at the same time.
@@ -73,18 +76,25 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err := CheckURL(url); err != nil {
 		return nil, err
 	}
+	s := &Store{options: o}
+	var err error
 	if path, ok := sqlitePath(url); ok {
-		return openSQLite(ctx, path, o)
+		err = openSQLite(ctx, path, s)
+	} else {
+		err = openPostgres(ctx, url, s)
 	}
-	return openPostgres(ctx, url, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.splitBlocks(ctx); err != nil { // those that a migration made
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Ping tells whether the store can answer, by asking it something.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := read(ctx, s, "ping", func(ctx context.Context, q querier) (id int, err error) {
-		err = q.QueryRowContext(ctx, "SELECT id FROM first_start").Scan(&id)
-		return id, err
-	})
+	_, err := read(ctx, s, "ping", one(number[int], "the database has lost its tables", "SELECT id FROM first_start"))
 	return err
 }
 
@@ -93,40 +103,46 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return s.close()
+	return s.engine.close()
 }
-
-// operation is what read and change run on the database.
-type operation[T any] func(ctx context.Context, q querier) (T, error)
 
 // read runs an operation that changes nothing.
 func read[T any](ctx context.Context, s *Store, name string, run operation[T]) (T, error) {
-	start := time.Now()
-	v, err := run(ctx, s.reads)
-	if err = s.observed(ctx, name, start, err); err != nil {
-		return *new(T), err
-	}
-	return v, nil
+	return observe(ctx, s, name, s.engine.read, run)
 }
 
-// write runs an operation that changes something; see writer.
-func (s *Store) write(ctx context.Context, name string, fn func(ctx context.Context, tx querier) error) error {
-	start := time.Now()
-	err := ctx.Err()
-	if err == nil {
-		err = s.writes.write(ctx, fn)
-	}
-	return s.observed(ctx, name, start, err)
+// snapshot runs an operation that changes nothing and that needs more than one statement.
+func snapshot[T any](ctx context.Context, s *Store, name string, run operation[T]) (T, error) {
+	return observe(ctx, s, name, s.engine.snapshot, run)
 }
 
 // change runs a write and returns what it returned, or the zero value with an error.
 func change[T any](ctx context.Context, s *Store, name string, run operation[T]) (T, error) {
-	var v T
-	err := s.write(ctx, name, func(ctx context.Context, tx querier) (err error) {
-		v, err = run(ctx, tx)
-		return err
+	return observe(ctx, s, name, func(ctx context.Context, fn func(context.Context, querier) error) error {
+		return s.engine.write(ctx, &job{do: fn})
+	}, run)
+}
+
+// write runs statements that change something.
+func (s *Store) write(ctx context.Context, name string, statements ...*statement) error {
+	_, err := change(ctx, s, name, func(ctx context.Context, tx querier) (struct{}, error) {
+		return struct{}{}, tx.run(ctx, statements...)
 	})
-	if err != nil {
+	return err
+}
+
+// observe runs an operation in a way of the engine.
+func observe[T any](ctx context.Context, s *Store, name string, with func(context.Context, func(context.Context, querier) error) error, run operation[T]) (T, error) {
+	start := time.Now()
+	var v T
+	err := ctx.Err()
+	if err == nil {
+		err = with(ctx, func(ctx context.Context, q querier) (err error) {
+			v, err = run(ctx, q)
+			return err
+		})
+	}
+	if err = s.observed(ctx, name, start, err); err != nil {
 		return *new(T), err
 	}
 	return v, nil
@@ -149,4 +165,31 @@ func (s *Store) observed(ctx context.Context, name string, start time.Time, err 
 		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store is not available", RetryAfter: time.Second, Err: err}
 	}
 	return fmt.Errorf("store: %s: %w", name, err)
+}
+
+// perform runs the jobs of a batch inside of a transaction: the opens together, the creates together, the others in turn.
+func (s *Store) perform(ctx context.Context, tx querier, batch []*job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	var spends []*spending
+	var creates []*creation
+	for _, j := range batch {
+		switch {
+		case j.spend != nil:
+			spends = append(spends, j.spend)
+		case j.create != nil:
+			creates = append(creates, j.create)
+		default:
+			if err := j.do(ctx, tx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.spend(ctx, tx, spends); err != nil {
+		return err
+	}
+	return s.create(ctx, tx, creates)
 }

@@ -47,7 +47,7 @@ func fillVersion(t *testing.T, url string, version int64) {
 	t.Helper()
 	driver, dsn, dialect, dir, bytes := "pgx", url, goose.DialectPostgres, "postgres", "BYTEA"
 	if path, ok := sqlitePath(url); ok {
-		driver, dsn, dialect, dir, bytes = "sqlite", writerDSN(path, true), goose.DialectSQLite3, "sqlite", "BLOB"
+		driver, dsn, dialect, dir, bytes = "sqlite3", writerDSN(path, true), goose.DialectSQLite3, "sqlite", "BLOB"
 	}
 	db, err := sql.Open(driver, dsn)
 	if err != nil {

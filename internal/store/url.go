@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const urlShapes = "use sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE"
@@ -54,8 +54,8 @@ func checkSQLitePath(path string) error {
 // postgresConfig reads a PostgreSQL URL. What pgx says of one that it cannot read may show parts of it, and a password
 // with an unescaped slash or at sign is not where a redaction looks for it: so its reason is passed on only when the URL
 // surely has no password.
-func postgresConfig(databaseURL string) (*pgx.ConnConfig, error) {
-	config, err := pgx.ParseConfig(databaseURL)
+func postgresConfig(databaseURL string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(databaseURL)
 	if err == nil {
 		return config, nil
 	}

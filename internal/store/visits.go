@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,20 +14,19 @@ import (
 const (
 	selectLinkByToken = `SELECT ` + linkColumns + ` FROM share_links WHERE token = $1`
 
-	// The one place where a use is spent. The row that is locked here decides, not what was read before.
-	spendUse = `
-UPDATE share_links SET usage_count = usage_count + 1
-WHERE token = $1 AND enabled AND (expires_at IS NULL OR expires_at > $2)
-	AND (usage_limit IS NULL OR usage_count < usage_limit)
-RETURNING ` + linkColumns
+	// A link is locked in the order of tokens, so that two transactions that open the same links do not wait for each other.
+	setUses = `UPDATE share_links SET usage_count = $1 WHERE token = $2`
 
 	visitColumns = `id, link_id, organization_id, at, outcome, origin, client, address`
 
-	settleVisit = `UPDATE visits SET outcome = $3 WHERE link_id = $1 AND id = $2 AND outcome = $4`
+	settleVisit = `UPDATE visits SET outcome = $1 WHERE link_id = $2 AND id = $3 AND outcome = $4`
 
 	giveBackUse = `
 UPDATE share_links SET usage_count = usage_count - 1
 WHERE organization_id = $1 AND id = $2 AND usage_count > 0`
+
+	countVisits  = `SELECT COUNT(*) FROM visits WHERE link_id = $1`
+	selectVisits = `SELECT ` + visitColumns + ` FROM visits WHERE link_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3`
 
 	// Ids of visits begin with their instant, so those before an instant are those below its smallest id.
 	deleteVisits = `DELETE FROM visits WHERE id IN (SELECT id FROM visits WHERE id < $1 ORDER BY id LIMIT $2)`
@@ -35,7 +36,7 @@ var insertVisit = insertInto("visits", visitColumns)
 
 // visitFields returns the fields that visitColumns keep, in the same order.
 func visitFields(v *sharelink.Visit) []any {
-	return []any{&v.ID, &v.LinkID, &v.OrganizationID, (*instant)(&v.At), &v.Outcome, &v.Origin, &v.Client, &v.Address}
+	return []any{&v.ID, &v.LinkID, &v.OrganizationID, (*instant)(&v.At), (*string)(&v.Outcome), &v.Origin, &v.Client, &v.Address}
 }
 
 // LinkByToken implements sharelink.Store.
@@ -43,68 +44,96 @@ func (s *Store) LinkByToken(ctx context.Context, token string) (sharelink.Link, 
 	return read(ctx, s, "get_link_by_token", one(linkFields, sharelink.NoToken, selectLinkByToken, token))
 }
 
-// spendTries bounds how often a spend looks again at a link that was changed between its two looks.
-const spendTries = 10
+// spending is a use to be spent, and what became of it.
+type spending struct {
+	token string
+	visit sharelink.Visit
 
-// Spend implements sharelink.Store. A link that may not be opened is no error of the write: an error would roll back the
-// batch that the write shares, and a link that is used up is asked for often.
-func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) (link sharelink.Link, status sharelink.Status, err error) {
-	err = s.write(ctx, "spend", func(ctx context.Context, tx querier) error {
-		for range spendTries {
-			link, status = sharelink.Link{}, "" // until it is known that there is one
-			spent, err := all(linkFields, spendUse, token, visit.At.UnixMilli())(ctx, tx)
-			if err != nil {
-				return err
-			}
-			if len(spent) == 1 {
-				link, status = spent[0], sharelink.Active
-				return addVisit(ctx, tx, link, visit, sharelink.Opened)
-			}
-			now, err := all(linkFields, selectLinkByToken, token)(ctx, tx)
-			if err != nil || len(now) == 0 {
-				return err
-			}
-			// PostgreSQL shows each statement what was committed before it. What kept the use from being spent may be gone.
-			if link, status = now[0], now[0].StatusAt(visit.At); status != sharelink.Active {
-				return addVisit(ctx, tx, link, visit, sharelink.OutcomeOf(status))
-			}
-		}
-		return &sharelink.Error{
-			Code: sharelink.Unavailable, RetryAfter: time.Second,
-			Detail: "the share link is being changed; try again in a moment",
-		}
-	})
-	switch {
-	case err != nil:
-		return sharelink.Link{}, "", err
-	case status == "":
-		return sharelink.Link{}, "", &sharelink.Error{Code: sharelink.NotFound, Detail: sharelink.NoToken}
+	link   sharelink.Link
+	status sharelink.Status // "" when there is no such link
+}
+
+// Spend implements sharelink.Store.
+func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) (sharelink.Link, sharelink.Status, error) {
+	spent := &spending{token: token, visit: visit}
+	start := time.Now()
+	err := ctx.Err()
+	if err == nil {
+		err = s.engine.write(ctx, &job{spend: spent})
 	}
-	return link, status, nil
+	if err == nil && spent.status == "" {
+		err = &sharelink.Error{Code: sharelink.NotFound, Detail: sharelink.NoToken}
+	}
+	if err = s.observed(ctx, "spend", start, err); err != nil {
+		return sharelink.Link{}, "", err
+	}
+	return spent.link, spent.status, nil
 }
 
-// addVisit writes a visit to the link, whatever link the visit names.
-func addVisit(ctx context.Context, tx querier, link sharelink.Link, visit sharelink.Visit, outcome sharelink.Outcome) error {
-	visit.LinkID, visit.OrganizationID, visit.Outcome = link.ID, link.OrganizationID, outcome
-	return writeVisit(visit)(ctx, tx)
+// spend spends uses inside of a transaction. This is the one place where uses are spent: those of one link are decided
+// together on its locked row, one after the other, and written at once. Each has its visit.
+func (s *Store) spend(ctx context.Context, tx querier, spends []*spending) error {
+	links := map[string][]sharelink.Link{} // none or one for each token
+	for _, o := range spends {
+		links[o.token] = nil
+	}
+	tokens := slices.Sorted(maps.Keys(links))
+	found := make([][]sharelink.Link, len(tokens))
+	var selects []*statement
+	for i, token := range tokens {
+		if storable(token) {
+			selects = append(selects, collect(&found[i], linkFields, selectLinkByToken+s.locks.forUpdate, token))
+		}
+	}
+	if len(selects) == 0 {
+		return nil
+	}
+	if err := tx.run(ctx, selects...); err != nil {
+		return err
+	}
+	for i, token := range tokens {
+		links[token] = found[i]
+	}
+
+	var changes []*statement
+	used := map[string]bool{}
+	for _, o := range spends {
+		o.status = ""
+		if len(links[o.token]) == 0 {
+			continue
+		}
+		link := &links[o.token][0]
+		if o.status = link.StatusAt(o.visit.At); o.status == sharelink.Active {
+			link.UsageCount++
+			used[o.token] = true
+		}
+		o.link = *link
+		visit := o.visit
+		visit.LinkID, visit.OrganizationID, visit.Outcome = link.ID, link.OrganizationID, sharelink.OutcomeOf(o.status)
+		changes = append(changes, addVisit(visit))
+	}
+	for token := range used {
+		changes = append(changes, &statement{sql: setUses, args: []any{links[token][0].UsageCount, token}})
+	}
+	return tx.later(ctx, changes...)
 }
 
-func writeVisit(v sharelink.Visit) func(ctx context.Context, tx querier) error {
+func addVisit(v sharelink.Visit) *statement {
 	return insert(sharelink.VisitTaken, insertVisit, visitFields(&v)...)
 }
 
 // AddVisit implements sharelink.Store.
 func (s *Store) AddVisit(ctx context.Context, visit sharelink.Visit) error {
-	return s.write(ctx, "add_visit", writeVisit(visit))
+	return s.write(ctx, "add_visit", addVisit(visit))
 }
 
 // Settle implements sharelink.Store. The visit's row is the reservation: only the call that changes its outcome from opened
 // gives its use back.
 func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome) (bool, error) {
 	return change(ctx, s, "settle", func(ctx context.Context, tx querier) (bool, error) {
-		settled, err := affected(settleVisit, visit.LinkID, visit.ID, string(outcome), string(sharelink.Opened))(ctx, tx)
+		settled, err := affected(settleVisit, string(outcome), visit.LinkID, visit.ID, string(sharelink.Opened))(ctx, tx)
 		if err == nil && settled == 1 && outcome == sharelink.UpstreamRefused {
-			_, err = tx.ExecContext(ctx, giveBackUse, visit.OrganizationID, visit.LinkID)
+			err = tx.later(ctx, &statement{sql: giveBackUse, args: []any{visit.OrganizationID, visit.LinkID}})
 		}
 		return settled == 1, err
 	})
@@ -112,13 +141,15 @@ func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome share
 
 // Visits implements sharelink.Store.
 func (s *Store) Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
-	visits := func(ctx context.Context, q querier) (found sharelink.Page[sharelink.Visit], err error) {
+	return snapshot(ctx, s, "list_visits", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Visit], error) {
+		page := sharelink.Page[sharelink.Visit]{Items: []sharelink.Visit{}}
 		if _, err := one(linkFields, sharelink.NoLink, selectLink, organization, link)(ctx, q); err != nil {
-			return found, err
+			return page, err
 		}
-		return page(ctx, q, visitColumns, "visits WHERE link_id = $1", []any{link}, p, visitFields)
-	}
-	return read(ctx, s, "list_visits", visits)
+		return page, q.run(ctx,
+			&statement{sql: countVisits, args: []any{link}, row: func(r scanner) error { return r.Scan(&page.Total) }},
+			collect(&page.Items, visitFields, selectVisits, link, max(p.PerPage, 1), p.Offset()))
+	})
 }
 
 // sweepBatch is how many visits are removed in one transaction: few enough that no open has to wait long behind it.

@@ -17,7 +17,7 @@ import (
 // held is a SQLite store whose writer can be held, so that a test says what is waiting when it goes on.
 type held struct {
 	*Store
-	group   *groupCommit
+	group   *writer
 	release func()
 	batches *[]int // safe to read when no write is under way
 }
@@ -32,14 +32,14 @@ func openHeld(t *testing.T, queue int) held {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := held{Store: s, group: s.writes.(*groupCommit), batches: &batches}
+	h := held{Store: s, group: s.engine.(*sqlite).writer, batches: &batches}
 	h.do(t, "CREATE TABLE t (n INTEGER PRIMARY KEY)")
 	batches = nil
 
 	running, release := make(chan struct{}), make(chan struct{})
 	var holder sync.WaitGroup
 	holder.Go(func() {
-		err := s.write(context.Background(), "hold", func(context.Context, querier) error {
+		err := perform(context.Background(), s, func(context.Context, querier) error {
 			close(running)
 			<-release
 			return nil
@@ -62,15 +62,21 @@ func openHeld(t *testing.T, queue int) held {
 // do runs one statement as a write of its own.
 func (h held) do(t *testing.T, statement string) {
 	t.Helper()
-	if err := h.write(t.Context(), "do", run(statement)); err != nil {
+	if err := perform(t.Context(), h.Store, run(statement)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// perform runs fn as a write.
+func perform(ctx context.Context, s *Store, fn func(ctx context.Context, tx querier) error) error {
+	_, err := change(ctx, s, "test", func(ctx context.Context, tx querier) (struct{}, error) { return struct{}{}, fn(ctx, tx) })
+	return err
 }
 
 func run(statements ...string) func(ctx context.Context, tx querier) error {
 	return func(ctx context.Context, tx querier) error {
 		for _, s := range statements {
-			if _, err := tx.ExecContext(ctx, s); err != nil {
+			if err := tx.run(ctx, &statement{sql: s}); err != nil {
 				return err
 			}
 		}
@@ -85,7 +91,7 @@ func (h held) enqueue(t *testing.T, writes ...func(ctx context.Context, tx queri
 	var group sync.WaitGroup
 	for i, fn := range writes {
 		before := len(h.group.queue)
-		group.Go(func() { errs[i] = h.write(context.Background(), "test", fn) })
+		group.Go(func() { errs[i] = perform(context.Background(), h.Store, fn) })
 		h.await(t, func() bool { return len(h.group.queue) == before+1 })
 	}
 	return func() []error { group.Wait(); return errs }
@@ -103,7 +109,7 @@ func (h held) await(t *testing.T, condition func() bool) {
 // rows returns what is in the table.
 func (h held) rows(t *testing.T) []int {
 	t.Helper()
-	rows, err := all(func(n *int) []any { return []any{n} }, "SELECT n FROM t ORDER BY n")(t.Context(), h.reads)
+	rows, err := read(t.Context(), h.Store, "test", all(number[int], "SELECT n FROM t ORDER BY n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +194,7 @@ func TestCallerThatGivesUpInTheQueue(t *testing.T) {
 	ran := false
 	done := make(chan error)
 	go func() {
-		done <- h.write(ctx, "test", func(context.Context, querier) error { ran = true; return nil })
+		done <- perform(ctx, h.Store, func(context.Context, querier) error { ran = true; return nil })
 	}()
 	h.await(t, func() bool { return len(h.group.queue) == 1 })
 	cancel()
@@ -207,7 +213,7 @@ func TestCallerThatGivesUpTooLate(t *testing.T) {
 	h := openHeld(t, 0)
 	h.release()
 	ctx, cancel := context.WithCancel(t.Context())
-	err := h.write(ctx, "test", func(ctx context.Context, tx querier) error {
+	err := perform(ctx, h.Store, func(ctx context.Context, tx querier) error {
 		cancel()
 		if ctx.Err() != nil {
 			t.Error("the write sees its caller's context")
@@ -223,7 +229,7 @@ func TestQueueFull(t *testing.T) {
 	t.Parallel()
 	h := openHeld(t, 2)
 	outcomes := h.enqueue(t, run("INSERT INTO t VALUES (1)"), run("INSERT INTO t VALUES (2)"))
-	err := h.write(t.Context(), "test", run("INSERT INTO t VALUES (3)"))
+	err := perform(t.Context(), h.Store, run("INSERT INTO t VALUES (3)"))
 	if e, ok := errors.AsType[*sharelink.Error](err); !ok || e.Code != sharelink.Unavailable || e.RetryAfter < time.Second {
 		t.Errorf("error is %#v", err)
 	}
@@ -244,7 +250,7 @@ func TestCloseFinishesWhatIsWaiting(t *testing.T) {
 	closed := make(chan error)
 	go func() { closed <- h.Close() }()
 	h.await(t, func() bool { h.group.mu.RLock(); defer h.group.mu.RUnlock(); return h.group.stopped })
-	if err := h.write(t.Context(), "test", run("INSERT INTO t VALUES (3)")); sharelink.CodeOf(err) != sharelink.Unavailable {
+	if err := perform(t.Context(), h.Store, run("INSERT INTO t VALUES (3)")); sharelink.CodeOf(err) != sharelink.Unavailable {
 		t.Errorf("a write to a store that is closing: error is %v", err)
 	}
 	h.release()
@@ -263,7 +269,7 @@ func TestDiskFull(t *testing.T) {
 	h.release()
 	h.do(t, "CREATE TABLE big (b BLOB)")
 	h.do(t, "PRAGMA max_page_count = 1") // it takes the present size instead
-	err := h.write(t.Context(), "test", run("INSERT INTO t VALUES (1)", "INSERT INTO big VALUES (zeroblob(1000000))"))
+	err := perform(t.Context(), h.Store, run("INSERT INTO t VALUES (1)", "INSERT INTO big VALUES (zeroblob(1000000))"))
 	if sharelink.CodeOf(err) != sharelink.Unavailable {
 		t.Errorf("error is %v", err)
 	}
