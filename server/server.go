@@ -61,7 +61,9 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		return nil, err
 	}
 	m := newMetrics(config.Version)
-	db, err := store.Open(ctx, config.Database, store.Options{Logger: config.Logger, Observe: m.stored, ObserveBatch: m.batched})
+	db, err := store.Open(ctx, config.Database, store.Options{
+		Logger: config.Logger, Remember: time.Second, Observe: m.stored, ObserveBatch: m.batched,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}

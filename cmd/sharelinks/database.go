@@ -57,6 +57,17 @@ func (d *database) show(value any, text string) error { return d.print(d.asJSON,
 
 // run returns the RunE of a command that calls the service on the database.
 func (d *database) run(call func(context.Context, *service.Service, []string) error, help hints) runE {
+	return d.open(func(ctx context.Context, db *store.Store, args []string) error {
+		err := call(ctx, service.New(service.Options{Store: db}), args)
+		if hint := help[sharelink.CodeOf(err)]; hint != "" {
+			return &failure{err: err, hint: hint}
+		}
+		return err
+	})
+}
+
+// open returns the RunE of a command that works on the store itself.
+func (d *database) open(call func(context.Context, *store.Store, []string) error) runE {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := d.configure(cmd, d.settings, &d.config); err != nil {
 			return err
@@ -75,10 +86,43 @@ func (d *database) run(call func(context.Context, *service.Service, []string) er
 		if err != nil {
 			return err
 		}
-		err = cmp.Or(call(cmd.Context(), service.New(service.Options{Store: db}), args), db.Close())
-		if hint := help[sharelink.CodeOf(err)]; hint != "" {
-			return &failure{err: err, hint: hint}
-		}
-		return err
+		return cmp.Or(call(cmd.Context(), db, args), db.Close())
 	}
+}
+
+// check returns the command that looks whether the database is as it should be.
+func (d *database) check() *cobra.Command {
+	var repair bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check that the counts of share links are right",
+		Long: `Check counts the share links in the database and compares that with the counts that lists and
+searches use. The service may run meanwhile. It prints each count that is wrong and exits with 1.
+
+A count is wrong when something else than the service changed the database, such as a service of an
+older version that went on after the database was upgraded. --repair makes all counts anew; creates
+and deletes wait for it.`,
+		Example: "  sharelinks check --database sqlite:/var/lib/sharelinks/sharelinks.db",
+		RunE: d.open(func(ctx context.Context, db *store.Store, _ []string) error {
+			if repair {
+				if err := db.Recount(ctx); err != nil {
+					return err
+				}
+			}
+			wrong, err := db.CheckCounts(ctx)
+			if err != nil {
+				return err
+			}
+			if len(wrong) == 0 {
+				return d.show(map[string]any{"wrong": []string{}}, "the counts of share links are right\n")
+			}
+			if err := d.show(map[string]any{"wrong": wrong}, strings.Join(wrong, "\n")+"\n"); err != nil {
+				return err
+			}
+			return &failure{err: fmt.Errorf("%d counts of share links are wrong", len(wrong)), hint: "sharelinks check --repair makes them anew"}
+		}),
+	}
+	d.group(cmd)
+	cmd.Flags().BoolVar(&repair, "repair", false, "make all counts anew first")
+	return cmd
 }

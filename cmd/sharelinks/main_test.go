@@ -53,6 +53,7 @@ func TestScripts(t *testing.T) {
 			"waitready":   waitReady,
 			"term":        term,
 			"request":     request,
+			"eventually":  eventually,
 			"hold":        hold,
 			"waitstopped": waitStopped,
 			"release":     release,

@@ -107,27 +107,44 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 || len(args) > 5 {
 		ts.Fatalf("usage: request STATUS METHOD PATH [KEYFILE [BODYFILE]]")
 	}
-	var body io.Reader
-	if len(args) == 5 {
-		body = strings.NewReader(ts.ReadFile(args[4]))
+	status, answer := requestOnce(ts, args[1:])
+	_, err := ts.Stdout().Write(answer)
+	ts.Check(err)
+	if status != args[0] {
+		ts.Fatalf("status %s, want %s: %s", status, args[0], answer)
 	}
-	r, err := http.NewRequest(args[1], ts.Getenv("URL")+args[2], body)
+}
+
+// eventually asks as request does, again and again until the status is right.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 || len(args) > 5 {
+		ts.Fatalf("usage: eventually STATUS METHOD PATH [KEYFILE [BODYFILE]]")
+	}
+	poll(ts, "status "+args[0], func() bool {
+		status, _ := requestOnce(ts, args[1:])
+		return status == args[0]
+	})
+}
+
+// requestOnce sends a request: METHOD PATH [KEYFILE [BODYFILE]].
+func requestOnce(ts *testscript.TestScript, args []string) (status string, answer []byte) {
+	var body io.Reader
+	if len(args) == 4 {
+		body = strings.NewReader(ts.ReadFile(args[3]))
+	}
+	r, err := http.NewRequest(args[0], ts.Getenv("URL")+args[1], body)
 	ts.Check(err)
 	r.Header.Set("Content-Type", "application/json")
 	r.Close = true
-	if len(args) > 3 {
-		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[3])))
+	if len(args) > 2 {
+		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[2])))
 	}
 	client := &http.Client{Timeout: patience}
 	response, err := client.Do(r)
 	ts.Check(err)
-	answer, err := io.ReadAll(response.Body)
+	answer, err = io.ReadAll(response.Body)
 	ts.Check(errors.Join(err, response.Body.Close()))
-	_, err = ts.Stdout().Write(answer)
-	ts.Check(err)
-	if strconv.Itoa(response.StatusCode) != args[0] {
-		ts.Fatalf("status %d, want %s: %s", response.StatusCode, args[0], answer)
-	}
+	return strconv.Itoa(response.StatusCode), answer
 }
 
 const (

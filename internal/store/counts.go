@@ -55,7 +55,13 @@ WHERE organization_id = $1 AND scope = $2 AND first_id =
 	(SELECT first_id FROM link_counts WHERE organization_id = $1 AND scope = $2 AND first_id <= $3 ORDER BY first_id DESC LIMIT 1)`
 
 	// There is an index of these blocks alone.
-	selectLargeBlock = `SELECT organization_id, scope, first_id FROM link_counts WHERE links >= 2000 LIMIT 1`
+	selectLargeBlock = `SELECT organization_id, scope, first_id, links FROM link_counts WHERE links >= 2000 LIMIT 1`
+
+	selectBlocksOfAll = `SELECT organization_id, scope, first_id, links FROM link_counts ORDER BY organization_id, scope, first_id`
+
+	countScopes = `
+SELECT organization_id, persona_id, persona_name_folded, COUNT(*) FROM share_links
+GROUP BY organization_id, persona_id, persona_name_folded`
 
 	selectBlock = `SELECT links FROM link_counts WHERE organization_id = $1 AND scope = $2 AND first_id = $3`
 	setBlock    = `UPDATE link_counts SET links = $1 WHERE organization_id = $2 AND scope = $3 AND first_id = $4`
@@ -78,8 +84,9 @@ func (s scope) where() (string, []any) {
 	if s.name == "" {
 		return "organization_id = $1", []any{s.organization}
 	}
-	persona, name, _ := strings.Cut(s.name, " ")
-	return "organization_id = $1 AND persona_id = $2 AND persona_name_folded = $3", []any{s.organization, uuid.MustParse(persona), name}
+	id, name, _ := strings.Cut(s.name, " ")
+	persona, _ := uuid.Parse(id) // or else it is no name of ours, and no link is in it
+	return "organization_id = $1 AND persona_id = $2 AND persona_name_folded = $3", []any{s.organization, persona, name}
 }
 
 func compareScopes(a, b scope) int {
@@ -135,12 +142,8 @@ func count(ctx context.Context, tx querier, links []sharelink.Link, inserts []*s
 
 // splitBlocks cuts every block that has become large.
 func (s *Store) splitBlocks(ctx context.Context) error {
-	type block struct {
-		scope
-		first uuid.UUID
-	}
 	for {
-		large, err := read(ctx, s, "large_blocks", all(func(b *block) []any { return []any{&b.organization, &b.name, &b.first} }, selectLargeBlock))
+		large, err := read(ctx, s, "large_blocks", all(blockFields, selectLargeBlock))
 		if err != nil || len(large) == 0 {
 			return err
 		}
@@ -184,4 +187,88 @@ func (s *Store) splitBlock(ctx context.Context, tx querier, of scope, first uuid
 		first = cut
 	}
 	return nil
+}
+
+// block is a part of a scope and how many links it is said to have.
+type block struct {
+	scope
+	first uuid.UUID
+	links int
+}
+
+func blockFields(b *block) []any { return []any{&b.organization, &b.name, &b.first, &b.links} }
+
+// CheckCounts counts the links and returns a line for each count that is wrong.
+func (s *Store) CheckCounts(ctx context.Context) ([]string, error) {
+	return snapshot(ctx, s, "check_counts", func(ctx context.Context, q querier) (wrong []string, err error) {
+		blocks, err := all(blockFields, selectBlocksOfAll)(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		uncounted, err := scopesThere(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for i, b := range blocks {
+			end := uuid.Max
+			if i+1 < len(blocks) && blocks[i+1].scope == b.scope {
+				end = blocks[i+1].first
+			}
+			where, args := b.where()
+			n := len(args)
+			there, err := one(number[int], "", fmt.Sprintf("SELECT COUNT(*) FROM share_links WHERE %s AND id >= $%d AND id < $%d", where, n+1, n+2), append(args, b.first, end)...)(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			if there != b.links {
+				wrong = append(wrong, fmt.Sprintf("organization %s, links to %q from %s on: %d are counted, %d are there", b.organization, b.name, b.first, b.links, there))
+			}
+			uncounted[b.scope] -= there
+		}
+		for of, links := range uncounted {
+			if links != 0 {
+				wrong = append(wrong, fmt.Sprintf("organization %s, links to %q: %d are not counted", of.organization, of.name, links))
+			}
+		}
+		return wrong, nil
+	})
+}
+
+// Recount makes the counts anew.
+func (s *Store) Recount(ctx context.Context) error {
+	_, err := change(ctx, s, "recount", func(ctx context.Context, tx querier) (struct{}, error) {
+		// On PostgreSQL no link comes or goes before the end.
+		if err := tx.run(ctx, &statement{sql: "SELECT id FROM organizations ORDER BY id" + s.locks.forUpdate}, &statement{sql: "DELETE FROM link_counts"}); err != nil {
+			return struct{}{}, err
+		}
+		scopes, err := scopesThere(ctx, tx)
+		for of, links := range scopes {
+			if err == nil {
+				err = tx.later(ctx, &statement{sql: insertBlock, args: []any{of.organization, of.name, uuid.Nil, links}})
+			}
+		}
+		return struct{}{}, err
+	})
+	if err != nil {
+		return err
+	}
+	return s.splitBlocks(ctx)
+}
+
+// scopesThere counts the links of all scopes.
+func scopesThere(ctx context.Context, q querier) (map[scope]int, error) {
+	type group struct {
+		link  sharelink.Link // the organization and the persona that the group has in common
+		links int
+	}
+	groups, err := all(func(g *group) []any {
+		return []any{&g.link.OrganizationID, &g.link.PersonaID, &g.link.PersonaName, &g.links}
+	}, countScopes)(ctx, q)
+	there := map[scope]int{}
+	for _, g := range groups {
+		for _, of := range scopesOf(g.link) {
+			there[of] += g.links
+		}
+	}
+	return there, err
 }

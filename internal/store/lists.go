@@ -114,10 +114,6 @@ func find(ctx context.Context, q querier, organization uuid.UUID, f sharelink.Fi
 
 // links returns a page of the links of the scope. Blocks that lie before the page are passed as a whole.
 func (s countedScope) links(ctx context.Context, q querier, p sharelink.Paging) ([]sharelink.Link, error) {
-	type block struct {
-		first uuid.UUID
-		links int
-	}
 	before, offset := uuid.Max, int(p.Offset())
 	if offset >= blockSize {
 		blocks, err := all(func(b *block) []any { return []any{&b.first, &b.links} }, selectBlocks, s.organization, s.name)(ctx, q)

@@ -80,16 +80,21 @@ func (s *Store) Organizations(ctx context.Context) ([]sharelink.Organization, er
 
 // OrganizationNamed implements sharelink.Store.
 func (s *Store) OrganizationNamed(ctx context.Context, name string) (sharelink.Organization, error) {
-	return read(ctx, s, "get_organization", one(organizationFields, sharelink.NoOrganization, selectOrganizationByName, name))
+	return s.byName.get(name, func() (sharelink.Organization, error) {
+		return read(ctx, s, "get_organization", one(organizationFields, sharelink.NoOrganization, selectOrganizationByName, name))
+	})
 }
 
 // OrganizationOfKey implements sharelink.Store.
 func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
-	return read(ctx, s, "authenticate", one(organizationFields, sharelink.NoKey, selectOrganizationByKey, hash[:]))
+	return s.byKey.get(hash, func() (sharelink.Organization, error) {
+		return read(ctx, s, "authenticate", one(organizationFields, sharelink.NoKey, selectOrganizationByKey, hash[:]))
+	})
 }
 
 // SetWatermarkRemoval implements sharelink.Store.
 func (s *Store) SetWatermarkRemoval(ctx context.Context, name string, allowed bool) (sharelink.Organization, error) {
+	defer s.forgetRecent()
 	update := one(organizationFields, sharelink.NoOrganization, updateWatermarkRemoval, allowed, name)
 	return change(ctx, s, "update_organization", update)
 }
@@ -106,11 +111,14 @@ func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]share
 
 // Persona implements sharelink.Store.
 func (s *Store) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
-	return read(ctx, s, "get_persona", one(personaFields, sharelink.NoPersona, selectPersona, organization, id))
+	return s.personas.get([2]uuid.UUID{organization, id}, func() (sharelink.Persona, error) {
+		return read(ctx, s, "get_persona", one(personaFields, sharelink.NoPersona, selectPersona, organization, id))
+	})
 }
 
 // RemovePersona implements sharelink.Store.
 func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (int, error) {
+	defer s.forgetRecent()
 	return change(ctx, s, "remove_persona", func(ctx context.Context, tx querier) (links int, err error) {
 		removed := &statement{sql: deletePersona, args: []any{organization, id}}
 		counted := &statement{sql: countLinksToPersona, args: removed.args, row: func(r scanner) error { return r.Scan(&links) }}
@@ -133,6 +141,7 @@ func (s *Store) KeysOf(ctx context.Context, organization uuid.UUID) ([]sharelink
 
 // RevokeKey implements sharelink.Store.
 func (s *Store) RevokeKey(ctx context.Context, prefix string, at time.Time) (sharelink.Key, error) {
+	defer s.forgetRecent()
 	return change(ctx, s, "revoke_key", one(keyFields, sharelink.NoKey, revokeKey, prefix, at.UnixMilli()))
 }
 
@@ -175,4 +184,11 @@ func (s *Store) SigningKey(ctx context.Context, first sharelink.SigningKey) (sha
 		copy(key.Seed[:], seed)
 		return key, err
 	})
+}
+
+// forgetRecent forgets what was found of organizations, keys and personas.
+func (s *Store) forgetRecent() {
+	s.byName.forget()
+	s.byKey.forget()
+	s.personas.forget()
 }

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
@@ -27,6 +29,11 @@ type Store struct {
 	locks   locks
 	created atomic.Int64 // links, by this store
 	closed  atomic.Bool
+
+	// What Options.Remember is about.
+	byName   *recent[string, sharelink.Organization]
+	byKey    *recent[sharelink.Hash, sharelink.Organization]
+	personas *recent[[2]uuid.UUID, sharelink.Persona] // by the ids of organization and persona
 }
 
 // Options are what a store can be told beside its URL. The zero value will do.
@@ -39,6 +46,9 @@ type Options struct {
 	// Connections is how many connections a store has to PostgreSQL at most, 16 when 0: PostgreSQL's own default is 100 for all
 	// servers.
 	Connections int
+	// Remember is how long an organization, an API key and a persona may be remembered once they were found. A change by this
+	// store counts at once, one by another server within this time.
+	Remember time.Duration
 	// Observe, unless nil, gets the time that each operation took, waiting included.
 	Observe func(operation string, elapsed time.Duration)
 	// ObserveBatch, unless nil, gets the number of writes in each commit that several may share.
@@ -76,7 +86,12 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err := CheckURL(url); err != nil {
 		return nil, err
 	}
-	s := &Store{options: o}
+	s := &Store{
+		options:  o,
+		byName:   newRecent[string, sharelink.Organization](o.Remember),
+		byKey:    newRecent[sharelink.Hash, sharelink.Organization](o.Remember),
+		personas: newRecent[[2]uuid.UUID, sharelink.Persona](o.Remember),
+	}
 	var err error
 	if path, ok := sqlitePath(url); ok {
 		err = openSQLite(ctx, path, s)
