@@ -200,7 +200,7 @@ func blockFields(b *block) []any { return []any{&b.organization, &b.name, &b.fir
 
 // CheckCounts counts the links and returns a line for each count that is wrong.
 func (s *Store) CheckCounts(ctx context.Context) ([]string, error) {
-	return snapshot(ctx, s, "check_counts", func(ctx context.Context, q querier) (wrong []string, err error) {
+	return read(ctx, s, "check_counts", func(ctx context.Context, q querier) (wrong []string, err error) {
 		blocks, err := all(blockFields, selectBlocksOfAll)(ctx, q)
 		if err != nil {
 			return nil, err

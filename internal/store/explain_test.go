@@ -95,7 +95,7 @@ func TestPlans(t *testing.T) {
 			}
 			defer s.Close()
 			for _, statement := range database.fill {
-				if err := s.engine.read(t.Context(), run(statement)); err != nil {
+				if _, err := s.engine.(*postgres).pool.Exec(t.Context(), statement); err != nil {
 					t.Fatalf("%s: %v", statement, err)
 				}
 			}

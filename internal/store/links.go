@@ -205,7 +205,7 @@ func (s *Store) ForgetKeys(ctx context.Context, before time.Time) (int, error) {
 
 // Link implements sharelink.Store.
 func (s *Store) Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
-	return read(ctx, s, "get_link", one(linkFields, sharelink.NoLink, selectLink, organization, id))
+	return find(ctx, s, "get_link", linkFields, sharelink.NoLink, selectLink, organization, id)
 }
 
 // UpdateLink implements sharelink.Store. The row is locked from its reading to the end of the transaction, so the change is

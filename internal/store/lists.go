@@ -21,12 +21,12 @@ const (
 
 // Links implements sharelink.Store.
 func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
-	return snapshot(ctx, s, "list_links", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Link], error) {
+	return read(ctx, s, "list_links", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Link], error) {
 		page := sharelink.Page[sharelink.Link]{Items: []sharelink.Link{}}
 		if !storable(f.Search) {
 			return page, nil // no name, token or id is like it
 		}
-		found, err := find(ctx, q, organization, f)
+		found, err := match(ctx, q, organization, f)
 		if err != nil {
 			return page, err
 		}
@@ -61,8 +61,8 @@ func (f found) total() int {
 	return total
 }
 
-// find looks at the counts, and for a search at the ids and tokens that are like it.
-func find(ctx context.Context, q querier, organization uuid.UUID, f sharelink.Filter) (found, error) {
+// match looks at the counts, and for a search at the ids and tokens that are like it.
+func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.Filter) (found, error) {
 	var result found
 	// A scope of links to a persona is called by its id, a space and its name.
 	from, to, persona := " ", "~", ""

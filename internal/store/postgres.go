@@ -15,13 +15,15 @@ const (
 	postgresConnectTimeout = 5 * time.Second  // unless the URL says otherwise
 	postgresWriteTimeout   = 30 * time.Second // of one write, once it has begun
 	postgresTries          = 5                // of a write that lost against another
-	postgresWriters        = 2                // transactions that creates and opens share at a time: while one waits for the disk the next is made
+	postgresFindTimeout    = 10 * time.Second // of queries that an index answers
+	postgresWorkers        = 2                // batches at a time: while one waits for the database the next is made
 )
 
 // postgres is the engine of a PostgreSQL database: a pool of connections, all of which may write.
 type postgres struct {
 	pool   *pgxpool.Pool
-	writer *writer // of creates and opens
+	writer *batcher // of creates and opens
+	finder *batcher
 	store  *Store
 }
 
@@ -48,16 +50,33 @@ func openPostgres(ctx context.Context, databaseURL string, s *Store) error {
 		return fmt.Errorf("open the PostgreSQL database: %w", err)
 	}
 	e := &postgres{pool: pool, store: s}
-	e.writer = startWriter(postgresWriters, s.options, e.commit)
+	e.writer = startBatcher(postgresWorkers, s.options.Queue, e.commit)
+	e.finder = startBatcher(postgresWorkers, s.options.Queue, e.findAll)
 	s.engine, s.locks = e, locks{forUpdate: " FOR UPDATE", forShare: " FOR KEY SHARE"}
 	return nil
 }
 
-func (e *postgres) read(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
-	return fn(ctx, postgresReader{e.pool})
+func (e *postgres) find(ctx context.Context, query *statement) error {
+	return e.finder.do(ctx, &job{find: query})
 }
 
-func (e *postgres) snapshot(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
+// findAll sends queries in one message. When one fails, though the database answers, each is sent by itself.
+func (e *postgres) findAll(batch []*job) {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), postgresFindTimeout, errLate)
+	defer cancel()
+	queries := make([]*statement, len(batch))
+	for i, j := range batch {
+		queries[i] = j.find
+	}
+	err := late(ctx, send(ctx, e.pool, queries))
+	for _, j := range batch {
+		if j.err = err; err != nil && len(batch) > 1 && !unavailable(err) {
+			j.err = late(ctx, send(ctx, e.pool, []*statement{j.find}))
+		}
+	}
+}
+
+func (e *postgres) read(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -70,7 +89,7 @@ func (e *postgres) snapshot(ctx context.Context, fn func(ctx context.Context, q 
 // locks while it goes to and fro should keep no other waiting.
 func (e *postgres) write(ctx context.Context, j *job) error {
 	if j.do == nil {
-		return e.writer.write(ctx, j)
+		return e.writer.do(ctx, j)
 	}
 	return e.transaction(ctx, []*job{j})
 }
@@ -84,6 +103,7 @@ func (e *postgres) commit(batch []*job) {
 			j.err = e.transaction(context.Background(), batch[i:i+1])
 		}
 	}
+	e.store.options.ObserveBatch(len(batch))
 }
 
 // transaction runs a batch in a transaction, READ COMMITTED, again when it lost a race. ctx has a say until it has begun.
@@ -115,6 +135,7 @@ func late(ctx context.Context, err error) error {
 
 func (e *postgres) close() error {
 	e.writer.stop()
+	e.finder.stop()
 	e.pool.Close()
 	return nil
 }

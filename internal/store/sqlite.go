@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -22,7 +23,8 @@ import (
 // sqlite is the engine of a SQLite database: one connection that writes, and a pool of connections that read.
 type sqlite struct {
 	conn    *sqliteConn // used by writer only
-	writer  *writer
+	writer  *batcher
+	finder  *batcher
 	readers *sqliteReaders
 }
 
@@ -45,31 +47,49 @@ func openSQLite(ctx context.Context, path string, s *Store) error {
 		return fmt.Errorf("open the database %s: %w", path, err)
 	}
 	e := &sqlite{conn: conn, readers: newSQLiteReaders(readerDSN(path))}
-	e.writer = startWriter(1, s.options, func(batch []*job) { e.commit(batch, s.perform) })
+	e.writer = startBatcher(1, s.options.Queue, func(batch []*job) {
+		e.commit(batch, s.perform)
+		s.options.ObserveBatch(len(batch))
+	})
+	e.finder = startBatcher(runtime.GOMAXPROCS(0), s.options.Queue, e.findAll)
 	s.engine = e
 	return nil
 }
 
-func (e *sqlite) read(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
-	return e.readers.with(ctx, func(c *sqliteConn) error { return fn(ctx, c) })
+func (e *sqlite) find(ctx context.Context, query *statement) error {
+	return e.finder.do(ctx, &job{find: query})
 }
 
-func (e *sqlite) snapshot(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
+// findAll runs queries in one transaction: to begin and to end one takes longer than a query.
+func (e *sqlite) findAll(batch []*job) {
+	err := e.read(context.Background(), func(ctx context.Context, q querier) error {
+		for _, j := range batch {
+			j.err = q.run(ctx, j.find)
+		}
+		return nil
+	})
+	for _, j := range batch {
+		j.err = cmp.Or(err, j.err)
+	}
+}
+
+func (e *sqlite) read(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
 	return e.readers.with(ctx, func(c *sqliteConn) error {
-		if err := c.run(ctx, &statement{sql: "BEGIN"}); err != nil {
+		if err := c.do(ctx, "BEGIN"); err != nil {
 			return err
 		}
 		// It ends whatever became of the caller, and a read has nothing to lose.
-		defer func() { _ = c.run(context.WithoutCancel(ctx), &statement{sql: "ROLLBACK"}) }()
+		defer func() { _ = c.do(context.WithoutCancel(ctx), "ROLLBACK") }()
 		return fn(ctx, c)
 	})
 }
 
-func (e *sqlite) write(ctx context.Context, j *job) error { return e.writer.write(ctx, j) }
+func (e *sqlite) write(ctx context.Context, j *job) error { return e.writer.do(ctx, j) }
 
 // Readers are closed first: the last connection to close moves the write-ahead log into the file, and only a writer can.
 func (e *sqlite) close() error {
 	e.writer.stop()
+	e.finder.stop()
 	return errors.Join(e.readers.close(), e.conn.close())
 }
 

@@ -2,7 +2,7 @@
 // counts.go, visits.go and organizations.go; only the tables are declared twice, in migrations, because column types differ.
 //
 // How they are driven is each one's own: sqlite.go steps through prepared statements, postgres.go sends many statements in
-// one message. In both a writer puts the writes that wait into one transaction, see writer.go.
+// one message. In both, what waits is done together, see batcher.go.
 package store
 
 import (
@@ -57,10 +57,10 @@ type Options struct {
 
 // engine is a database and the way it is driven.
 type engine interface {
-	// read runs fn on a connection that reads.
+	// find runs a query that an index answers, together with those that others wait for.
+	find(ctx context.Context, query *statement) error
+	// read runs fn on a connection that reads. All of its statements see the database at one instant.
 	read(ctx context.Context, fn func(ctx context.Context, q querier) error) error
-	// snapshot is read, but all statements of fn see the database at one instant.
-	snapshot(ctx context.Context, fn func(ctx context.Context, q querier) error) error
 	// write runs a job in a transaction, which it may share with others. Its changes are durable together when write
 	// returns nil, and none of them has happened when it returns an error. It may be run more than once, but only its
 	// last run counts.
@@ -83,6 +83,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	o.Queue = cmp.Or(o.Queue, 1024)
 	o.Connections = cmp.Or(o.Connections, 16)
+	if o.ObserveBatch == nil {
+		o.ObserveBatch = func(int) {}
+	}
 	if err := CheckURL(url); err != nil {
 		return nil, err
 	}
@@ -109,7 +112,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 
 // Ping tells whether the store can answer, by asking it something.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := read(ctx, s, "ping", one(number[int], "the database has lost its tables", "SELECT id FROM first_start"))
+	_, err := find(ctx, s, "ping", number[int], "the database has lost its tables", "SELECT id FROM first_start")
 	return err
 }
 
@@ -121,14 +124,28 @@ func (s *Store) Close() error {
 	return s.engine.close()
 }
 
-// read runs an operation that changes nothing.
-func read[T any](ctx context.Context, s *Store, name string, run operation[T]) (T, error) {
-	return observe(ctx, s, name, s.engine.read, run)
+// find runs a query for one row that an index finds. Without a row the error is a NotFound with this detail.
+func find[T any](ctx context.Context, s *Store, name string, fields func(*T) []any, missing, query string, args ...any) (T, error) {
+	on := func(ctx context.Context, fn func(context.Context, querier) error) error {
+		return fn(ctx, finder(s.engine.find))
+	}
+	return observe(ctx, s, name, on, one(fields, missing, query, args...))
 }
 
-// snapshot runs an operation that changes nothing and that needs more than one statement.
-func snapshot[T any](ctx context.Context, s *Store, name string, run operation[T]) (T, error) {
-	return observe(ctx, s, name, s.engine.snapshot, run)
+// finder is a querier for a single query, which is run together with those that others wait for.
+type finder func(ctx context.Context, query *statement) error
+
+func (f finder) run(ctx context.Context, statements ...*statement) error {
+	return f(ctx, statements[0])
+}
+
+func (f finder) later(ctx context.Context, statements ...*statement) error {
+	return f.run(ctx, statements...)
+}
+
+// read runs an operation that changes nothing. All of its statements see the database at one instant.
+func read[T any](ctx context.Context, s *Store, name string, run operation[T]) (T, error) {
+	return observe(ctx, s, name, s.engine.read, run)
 }
 
 // change runs a write and returns what it returned, or the zero value with an error.
@@ -146,13 +163,13 @@ func (s *Store) write(ctx context.Context, name string, statements ...*statement
 	return err
 }
 
-// observe runs an operation in a way of the engine.
-func observe[T any](ctx context.Context, s *Store, name string, with func(context.Context, func(context.Context, querier) error) error, run operation[T]) (T, error) {
+// observe runs an operation on what the engine gives it.
+func observe[T any](ctx context.Context, s *Store, name string, on func(context.Context, func(context.Context, querier) error) error, run operation[T]) (T, error) {
 	start := time.Now()
 	var v T
 	err := ctx.Err()
 	if err == nil {
-		err = with(ctx, func(ctx context.Context, q querier) (err error) {
+		err = on(ctx, func(ctx context.Context, q querier) (err error) {
 			v, err = run(ctx, q)
 			return err
 		})

@@ -41,7 +41,7 @@ func visitFields(v *sharelink.Visit) []any {
 
 // LinkByToken implements sharelink.Store.
 func (s *Store) LinkByToken(ctx context.Context, token string) (sharelink.Link, error) {
-	return read(ctx, s, "get_link_by_token", one(linkFields, sharelink.NoToken, selectLinkByToken, token))
+	return find(ctx, s, "get_link_by_token", linkFields, sharelink.NoToken, selectLinkByToken, token)
 }
 
 // spending is a use to be spent, and what became of it.
@@ -141,7 +141,7 @@ func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome share
 
 // Visits implements sharelink.Store.
 func (s *Store) Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
-	return snapshot(ctx, s, "list_visits", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Visit], error) {
+	return read(ctx, s, "list_visits", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Visit], error) {
 		page := sharelink.Page[sharelink.Visit]{Items: []sharelink.Visit{}}
 		if _, err := one(linkFields, sharelink.NoLink, selectLink, organization, link)(ctx, q); err != nil {
 			return page, err

@@ -9,12 +9,12 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// maxBatch bounds how many writes share a commit, and so how long the first of them waits.
+// maxBatch bounds how many jobs are done together, and so how long the first of them waits.
 const maxBatch = 256
 
-// writer puts whatever is waiting into one transaction, so that one wait for the disk serves all of it. There is no timer:
-// with one caller a batch is one write and none waits, under load the batch is what arrived during the last commit.
-type writer struct {
+// batcher hands over together whatever is waiting, so that one wait for the disk, or one message, serves all of it. There is no
+// timer: with one caller a batch is one job and none waits, under load the batch is what arrived during the last one.
+type batcher struct {
 	queue   chan *job
 	workers sync.WaitGroup
 
@@ -22,8 +22,9 @@ type writer struct {
 	stopped bool
 }
 
-// job is a write that waits for its turn: a link to create, a link to open, or anything else.
+// job is what waits for its turn: a row to find, a link to create, a link to open, or any other change.
 type job struct {
+	find   *statement
 	create *creation
 	spend  *spending
 	do     func(ctx context.Context, tx querier) error
@@ -40,29 +41,29 @@ const (
 	abandoned
 )
 
-// startWriter starts goroutines that hand what waits to commit, which sets the err of each job.
-func startWriter(workers int, o Options, commit func(batch []*job)) *writer {
-	w := &writer{queue: make(chan *job, o.Queue)}
+// startBatcher starts goroutines that hand what waits to do, which sets the err of each job.
+func startBatcher(workers, queue int, do func(batch []*job)) *batcher {
+	b := &batcher{queue: make(chan *job, queue)}
 	for range workers {
-		w.workers.Go(func() { w.run(o.ObserveBatch, commit) })
+		b.workers.Go(func() { b.run(do) })
 	}
-	return w
+	return b
 }
 
-// stop refuses further writes, waits until those that are waiting are done, and ends the goroutines.
-func (w *writer) stop() {
-	w.mu.Lock()
-	if !w.stopped {
-		w.stopped = true
-		close(w.queue)
+// stop refuses further jobs, waits until those that are waiting are done, and ends the goroutines.
+func (b *batcher) stop() {
+	b.mu.Lock()
+	if !b.stopped {
+		b.stopped = true
+		close(b.queue)
 	}
-	w.mu.Unlock()
-	w.workers.Wait()
+	b.mu.Unlock()
+	b.workers.Wait()
 }
 
-func (w *writer) write(ctx context.Context, j *job) error {
+func (b *batcher) do(ctx context.Context, j *job) error {
 	j.done = make(chan struct{})
-	if err := w.enqueue(j); err != nil {
+	if err := b.enqueue(j); err != nil {
 		return err
 	}
 	select {
@@ -76,31 +77,28 @@ func (w *writer) write(ctx context.Context, j *job) error {
 	return j.err
 }
 
-func (w *writer) enqueue(j *job) error {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	if w.stopped {
+func (b *batcher) enqueue(j *job) error {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if b.stopped {
 		return errClosed
 	}
 	select {
-	case w.queue <- j:
+	case b.queue <- j:
 		return nil
 	default:
 		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store is busy; try again in a moment", RetryAfter: time.Second}
 	}
 }
 
-func (w *writer) run(observe func(writes int), commit func(batch []*job)) {
+func (b *batcher) run(do func(batch []*job)) {
 	batch := make([]*job, 0, maxBatch)
-	for first := range w.queue {
-		batch = w.drain(claim(batch[:0], first))
+	for first := range b.queue {
+		batch = b.drain(claim(batch[:0], first))
 		if len(batch) == 0 {
 			continue
 		}
-		commit(batch)
-		if observe != nil {
-			observe(len(batch))
-		}
+		do(batch)
 		for i, j := range batch {
 			close(j.done)
 			batch[i] = nil // what the operation holds is garbage from here on
@@ -109,10 +107,10 @@ func (w *writer) run(observe func(writes int), commit func(batch []*job)) {
 }
 
 // drain adds what is waiting to the batch, and does not wait for more.
-func (w *writer) drain(batch []*job) []*job {
+func (b *batcher) drain(batch []*job) []*job {
 	for len(batch) < maxBatch {
 		select {
-		case j, ok := <-w.queue:
+		case j, ok := <-b.queue:
 			if !ok {
 				return batch
 			}

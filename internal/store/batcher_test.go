@@ -17,7 +17,7 @@ import (
 // held is a SQLite store whose writer can be held, so that a test says what is waiting when it goes on.
 type held struct {
 	*Store
-	group   *writer
+	group   *batcher
 	release func()
 	batches *[]int // safe to read when no write is under way
 }
