@@ -47,7 +47,7 @@ func newMetrics(version string) *metrics {
 			Name: "sharelinks_opens_total", Help: "Attempts to open a link that exists, by outcome.",
 		}, []string{"outcome"}),
 		batch: add.NewHistogram(prometheus.HistogramOpts{
-			Name: "sharelinks_store_batch_writes", Help: "Writes that shared one durable commit (SQLite).", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
+			Name: "sharelinks_store_batch_writes", Help: "Writes that shared one durable commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
 		}),
 	}
 }

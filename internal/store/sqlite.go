@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -24,7 +23,6 @@ import (
 type sqlite struct {
 	conn    *sqliteConn // used by writer only
 	writer  *batcher
-	finder  *batcher
 	readers *sqliteReaders
 }
 
@@ -51,26 +49,12 @@ func openSQLite(ctx context.Context, path string, s *Store) error {
 		e.commit(batch, s.perform)
 		s.options.ObserveBatch(len(batch))
 	})
-	e.finder = startBatcher(runtime.GOMAXPROCS(0), s.options.Queue, e.findAll)
 	s.engine = e
 	return nil
 }
 
 func (e *sqlite) find(ctx context.Context, query *statement) error {
-	return e.finder.do(ctx, &job{find: query})
-}
-
-// findAll runs queries in one transaction: to begin and to end one takes longer than a query.
-func (e *sqlite) findAll(batch []*job) {
-	err := e.read(context.Background(), func(ctx context.Context, q querier) error {
-		for _, j := range batch {
-			j.err = q.run(ctx, j.find)
-		}
-		return nil
-	})
-	for _, j := range batch {
-		j.err = cmp.Or(err, j.err)
-	}
+	return e.readers.with(ctx, func(c *sqliteConn) error { return c.run(ctx, query) })
 }
 
 func (e *sqlite) read(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
@@ -89,7 +73,6 @@ func (e *sqlite) write(ctx context.Context, j *job) error { return e.writer.do(c
 // Readers are closed first: the last connection to close moves the write-ahead log into the file, and only a writer can.
 func (e *sqlite) close() error {
 	e.writer.stop()
-	e.finder.stop()
 	return errors.Join(e.readers.close(), e.conn.close())
 }
 

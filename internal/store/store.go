@@ -57,7 +57,7 @@ type Options struct {
 
 // engine is a database and the way it is driven.
 type engine interface {
-	// find runs a query that an index answers, together with those that others wait for.
+	// find runs a query that an index answers.
 	find(ctx context.Context, query *statement) error
 	// read runs fn on a connection that reads. All of its statements see the database at one instant.
 	read(ctx context.Context, fn func(ctx context.Context, q querier) error) error
@@ -132,7 +132,7 @@ func find[T any](ctx context.Context, s *Store, name string, fields func(*T) []a
 	return observe(ctx, s, name, on, one(fields, missing, query, args...))
 }
 
-// finder is a querier for a single query, which is run together with those that others wait for.
+// finder is a querier for a single query.
 type finder func(ctx context.Context, query *statement) error
 
 func (f finder) run(ctx context.Context, statements ...*statement) error {
