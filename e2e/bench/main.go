@@ -75,6 +75,9 @@ func main() {
 	default:
 		err = run(ctx, o)
 	}
+	if ctx.Err() != nil && !*bare {
+		err = errors.New("interrupted")
+	}
 	if err != nil {
 		fail(err)
 	}

@@ -14,7 +14,7 @@ type cell struct {
 	engine      string
 	links       int
 	connections int
-	operation   string
+	operation   string // its title
 	ours, bare  result // medians
 }
 
@@ -90,7 +90,7 @@ func measureDatabase(ctx context.Context, o options, dir string, bare *process, 
 		}
 		for _, connections := range o.connections {
 			c := of
-			c.operation, c.connections = op.name, connections
+			c.operation, c.connections = op.title, connections
 			load := wrk{dir: dir, connections: connections, seconds: o.seconds}
 			ours, ceiling, err := inTurn(ctx, o.rounds, load, server, op.requests(some), bare)
 			if err != nil {

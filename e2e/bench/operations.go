@@ -85,13 +85,3 @@ func (r requests) try(ctx context.Context, server string) error {
 	}
 	return err
 }
-
-// title is what readers call an operation.
-func title(name string) string {
-	for _, op := range operations {
-		if op.name == name {
-			return op.title
-		}
-	}
-	return name
-}

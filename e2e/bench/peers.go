@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"strconv"
+	"strings"
 )
 
 // measurePeers measures creates of Prism's mock and of ours, beside bare Echo, and prints a line for each.
@@ -19,20 +19,22 @@ func measurePeers(ctx context.Context, o options, dir string) error {
 		return err
 	}
 	defer bare.stop()
-	port, err := freePort()
+	prism, err := freeAddress()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.table, "%s, on %s\n", o.command, on)
+	_, port, _ := strings.Cut(prism, ":")
+	fmt.Fprintf(o.table, "%s on %s\n", o.command, on)
 	for _, peer := range []struct {
-		name    string
-		command []string
+		name, address string
+		command       []string
 	}{
-		{"Prism's mock", []string{o.prism, "mock", "--port", port, o.spec}},
-		{"sharelinks stub", []string{o.binary, "stub", "--addr", "127.0.0.1:0", "--key", key}},
-		{"sharelinks serve", []string{o.binary, "serve", "--addr", "127.0.0.1:0", "--database", "sqlite:" + filepath.Join(dir, "peers.db"), "--log-level", "error"}},
+		// All of them log errors only. Prism then does not say when it is ready.
+		{"Prism's mock", prism, []string{o.prism, "mock", "--port", port, "--verboseLevel", "error", o.spec}},
+		{"sharelinks stub", "", []string{o.binary, "stub", "--addr", "127.0.0.1:0", "--key", key}},
+		{"sharelinks serve", "", []string{o.binary, "serve", "--addr", "127.0.0.1:0", "--database", "sqlite:" + filepath.Join(dir, "peers.db"), "--log-level", "error"}},
 	} {
-		server, err := start(ctx, dir, peer.command...)
+		server, err := startAt(ctx, dir, peer.address, peer.command...)
 		if err != nil {
 			return err
 		}
@@ -52,12 +54,11 @@ func measurePeers(ctx context.Context, o options, dir string) error {
 	return nil
 }
 
-// freePort returns a port that is free now: Prism does not say which one it took.
-func freePort() (string, error) {
+// freeAddress returns an address of loopback that is free now: Prism does not say which port it took.
+func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	return strconv.Itoa(port), listener.Close()
+	return listener.Addr().String(), listener.Close()
 }

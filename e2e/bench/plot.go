@@ -55,6 +55,12 @@ func drawPlots(docs string, cells []cell) error {
 		p.Title.Text = fmt.Sprintf("CPU µs a request, %s, %d connections", engine, connections)
 		plots = append(plots, p)
 	}
+	for _, p := range plots { // one scale, to compare
+		plots[0].Y.Min, plots[0].Y.Max = min(plots[0].Y.Min, p.Y.Min), max(plots[0].Y.Max, p.Y.Max)
+	}
+	for _, p := range plots {
+		p.Y.Min, p.Y.Max = plots[0].Y.Min, plots[0].Y.Max
+	}
 	return save(filepath.Join(dir, "cpu.svg"), plots...)
 }
 
@@ -71,14 +77,15 @@ func values[T comparable](cells []cell, of func(cell) T) (different []T) {
 // ratioPlot has for each operation a bar for each engine and number of links.
 func ratioPlot(cells []cell) (*plot.Plot, error) {
 	p := plot.New()
-	operations := values(cells, func(c cell) string { return title(c.operation) })
-	series := values(cells, func(c cell) string { return c.engine + ", " + thousands(float64(c.links)) + " links" })
+	operations := values(cells, func(c cell) string { return c.operation })
+	database := func(c cell) string { return c.engine + ", " + thousands(float64(c.links)) + " links" }
+	series := values(cells, database)
 	width := vg.Points(64 / float64(len(series)))
 	for i, name := range series {
 		bars := make(plotter.Values, len(operations))
 		for _, c := range cells {
-			if c.engine+", "+thousands(float64(c.links))+" links" == name {
-				bars[slices.Index(operations, title(c.operation))] = c.ratio()
+			if database(c) == name {
+				bars[slices.Index(operations, c.operation)] = c.ratio()
 			}
 		}
 		chart, err := plotter.NewBarChart(bars, width)
@@ -91,7 +98,7 @@ func ratioPlot(cells []cell) (*plot.Plot, error) {
 		p.Legend.Add(name, chart)
 	}
 	p.NominalX(operations...)
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.Left = true, true   // on the right a wider font would run into the colours
 	p.Y.Min, p.Y.Max = 0, max(1, p.Y.Max)*1.25 // with room for the legend
 	ceiling := plotter.NewFunction(func(float64) float64 { return 1 })
 	ceiling.Dashes = []vg.Length{vg.Points(4), vg.Points(4)}
@@ -127,7 +134,7 @@ func cpuPlot(cells []cell) (*plot.Plot, error) {
 		line.Color, line.Width = colours[i%len(colours)], vg.Points(1.5)
 		dots.Color, dots.Shape = line.Color, draw.CircleGlyph{}
 		p.Add(line, dots)
-		p.Legend.Add(title(operation), line, dots)
+		p.Legend.Add(operation, line, dots)
 	}
 	p.Legend.Top, p.Legend.Left = true, true
 	p.X.Min, p.X.Max = p.X.Min/2, p.X.Max*2
@@ -139,7 +146,9 @@ func cpuPlot(cells []cell) (*plot.Plot, error) {
 func save(file string, plots ...*plot.Plot) error {
 	canvas := vgsvg.New(28*vg.Centimeter, 12*vg.Centimeter)
 	tiles := draw.Tiles{Rows: 1, Cols: len(plots), PadX: vg.Centimeter}
-	for i, c := range plot.Align([][]*plot.Plot{plots}, tiles, draw.New(canvas))[0] {
+	margin := vg.Points(6)
+	inner := draw.Crop(draw.New(canvas), margin, -margin, margin, -margin)
+	for i, c := range plot.Align([][]*plot.Plot{plots}, tiles, inner)[0] {
 		plots[i].Draw(c)
 	}
 	f, err := os.Create(file)

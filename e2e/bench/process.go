@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -26,8 +27,13 @@ type process struct {
 // ready is the line of a server that is ready: stub prints its URL alone.
 var ready = regexp.MustCompile(`(?:listening on |^)(http://127\.0\.0\.1:\d+)\s*$`)
 
-// start runs a server and waits until it is ready. It ends with ctx, or when stop is called.
+// start runs a server and waits until it says that it is ready. It ends with ctx, or when stop is called.
 func start(ctx context.Context, home string, command ...string) (*process, error) {
+	return startAt(ctx, home, "", command...)
+}
+
+// startAt is start for a server that does not say when it is ready, but where it will be.
+func startAt(ctx context.Context, home, address string, command ...string) (*process, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	// The caller's own settings must not reach what is measured.
@@ -53,6 +59,18 @@ func start(ctx context.Context, home string, command ...string) (*process, error
 		<-ended
 	}
 	url := make(chan string, 1)
+	if address != "" {
+		go func() {
+			for ctx.Err() == nil {
+				if conn, err := net.Dial("tcp", address); err == nil {
+					_ = conn.Close()
+					url <- "http://" + address
+					return
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}()
+	}
 	go func() {
 		lines := bufio.NewScanner(stdout)
 		for lines.Scan() {

@@ -41,10 +41,10 @@ func table(o options, cells []cell) (string, error) {
 				bare = append(bare, c.bare)
 			}
 		}
-		row("bare Echo", "", connections, title("create"), medians(bare), "", "")
+		row("bare Echo", "", connections, "create", medians(bare), "", "")
 	}
 	for _, c := range cells {
-		row(c.engine, thousands(float64(c.links)), c.connections, title(c.operation), c.ours, thousands(c.bare.rate), fmt.Sprintf("%.2f", c.ratio()))
+		row(c.engine, thousands(float64(c.links)), c.connections, c.operation, c.ours, thousands(c.bare.rate), fmt.Sprintf("%.2f", c.ratio()))
 	}
 	return b.String(), nil
 }

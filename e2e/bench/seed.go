@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -8,7 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	_ "github.com/jackc/pgx/v5/stdlib"       // the driver of PostgreSQL, as "pgx"
+	"github.com/jackc/pgx/v5/stdlib"         // the driver of PostgreSQL, as "pgx"
 	_ "github.com/ncruces/go-sqlite3/driver" // and that of SQLite, as "sqlite3"
 
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
@@ -16,10 +17,13 @@ import (
 
 // All that is known here of the tables is in this file.
 const (
-	insertLinks = `INSERT INTO share_links (id, token, organization_id, persona_id, persona_name, persona_name_folded, type,
-	expires_at, usage_limit, usage_count, allowed_origins, allow_all_origins, remove_watermark, enabled, is_primary, created_at)
-VALUES `
-	linkRow = `('%s', '%s', '%s', '%s', '%s', '%s', 'LINK', %d, NULL, 0, '[]', FALSE, FALSE, TRUE, FALSE, %d)`
+	linkColumns = `id, token, organization_id, persona_id, persona_name, persona_name_folded, type,
+	expires_at, usage_limit, usage_count, allowed_origins, allow_all_origins, remove_watermark, enabled, is_primary, created_at`
+
+	insertLinks = "INSERT INTO share_links (" + linkColumns + ") VALUES "
+	rowToInsert = "('%s','%s','%s','%s','%s','%s','LINK',%d,NULL,0,'[]',FALSE,FALSE,TRUE,FALSE,%d),"
+	copyLinks   = "COPY share_links (" + linkColumns + ") FROM STDIN"
+	rowToCopy   = "%s\t%s\t%s\t%s\t%s\t%s\tLINK\t%d\t\\N\t0\t[]\tf\tf\tt\tf\t%d\n"
 
 	// The counts as migration 3 makes them. The server cuts them into blocks when it starts.
 	insertCounts = `INSERT INTO link_counts (organization_id, scope, first_id, links)
@@ -49,62 +53,76 @@ func persona(i int) string {
 
 // seed makes links in an empty database that has the first organization of a server. They can be opened without end.
 func seed(ctx context.Context, database string, links int) (some, error) {
-	result := some{links: links}
-	driver, finish := "pgx", []string{"VACUUM ANALYZE", "CHECKPOINT"}
-	if path, ok := strings.CutPrefix(database, "sqlite:"); ok {
-		driver, database, finish = "sqlite3", path, nil
+	path, isSQLite := strings.CutPrefix(database, "sqlite:")
+	driver, row, add := "pgx", rowToCopy, copyRows
+	if isSQLite {
+		driver, database, row, add = "sqlite3", path, rowToInsert, insertRows
 	}
+	result := some{links: links}
 	db, err := sql.Open(driver, database)
 	if err != nil {
 		return result, err
 	}
 	defer db.Close()
-	db.SetMaxOpenConns(1) // what is set for a connection is set for all
-	run := func(statement string) {
-		if err == nil {
-			_, err = db.ExecContext(ctx, statement)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return result, err
+	}
+	defer conn.Close()
+	run := func(statements ...string) {
+		for _, statement := range statements {
+			if err == nil {
+				_, err = conn.ExecContext(ctx, statement)
+			}
 		}
 	}
-	if driver == "sqlite3" {
-		run("PRAGMA cache_size = -131072") // most of the index of tokens, which are random
-		run("PRAGMA journal_mode = OFF") // nothing has to survive here; the server sets its own again
-		run("PRAGMA synchronous = OFF")
+	if isSQLite {
+		// Nothing has to survive here, the server sets its own again. The cache has most of the index of tokens, which are random.
+		run("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -131072")
 	}
 	var organization string
 	if err == nil {
-		err = db.QueryRowContext(ctx, "SELECT id FROM organizations").Scan(&organization)
+		err = conn.QueryRowContext(ctx, "SELECT id FROM organizations").Scan(&organization)
 	}
-	run("BEGIN")
 	personas := [50]uuid.UUID{}
 	for i := range personas {
 		personas[i] = uuid.New()
 	}
 	// One a second, up to now: the ids are in the order of time.
 	first := time.Now().Add(-time.Duration(links) * time.Second)
-	const rows = 1000 // a statement
+	run("BEGIN")
+	const rows = 1000 // at a time
 	for from := 0; from < links && err == nil; from += rows {
-		statement := []byte(insertLinks)
+		var text []byte
 		for i := from; i < min(from+rows, links); i++ {
 			at := first.Add(time.Duration(i) * time.Second)
 			id, token, name := sharelink.NewID(at).String(), sharelink.NewToken(), persona(i)
-			if i > from {
-				statement = append(statement, ',')
-			}
-			statement = fmt.Appendf(statement, linkRow, id, token, organization, personas[i%50], name, sharelink.Fold(name),
+			text = fmt.Appendf(text, row, id, token, organization, personas[i%50], name, sharelink.Fold(name),
 				at.AddDate(10, 0, 0).UnixMilli(), at.UnixMilli())
 			if i%max(links/named, 1) == 0 && len(result.ids) < named {
 				result.ids, result.tokens = append(result.ids, id), append(result.tokens, token)
 			}
 		}
-		run(string(statement))
+		err = add(ctx, conn, text)
 	}
-	run(fmt.Sprintf(insertCounts, "''", "organization_id"))
-	run(fmt.Sprintf(insertCounts, scopeOfPersona, byPersona))
-	run("COMMIT")
-	for _, statement := range finish {
-		run(statement)
+	run(fmt.Sprintf(insertCounts, "''", "organization_id"), fmt.Sprintf(insertCounts, scopeOfPersona, byPersona), "COMMIT")
+	if !isSQLite {
+		run("VACUUM ANALYZE", "CHECKPOINT") // so that they do not come while it is measured
 	}
 	return result, err
+}
+
+func insertRows(ctx context.Context, conn *sql.Conn, rows []byte) error {
+	_, err := conn.ExecContext(ctx, insertLinks+strings.TrimSuffix(string(rows), ","))
+	return err
+}
+
+// copyRows is the way of PostgreSQL for many rows.
+func copyRows(ctx context.Context, conn *sql.Conn, rows []byte) error {
+	return conn.Raw(func(driver any) error {
+		_, err := driver.(*stdlib.Conn).Conn().PgConn().CopyFrom(ctx, bytes.NewReader(rows), copyLinks)
+		return err
+	})
 }
 
 // createDatabase makes a database on a PostgreSQL server.
