@@ -13,11 +13,11 @@ PACKAGES := ./...
 
 # The modules of this tool are not among ours: as a tool in go.mod it would decide the version of kin-openapi.
 OASDIFF := go run github.com/oasdiff/oasdiff@v1.36.0
-CHECKS := needs generated format vet lint build race fuzz breaking generators
+CHECKS := needs generated format vet lint build race fuzz breaking generators benchmarks
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: run
 run: build ## Build and serve on http://127.0.0.1:8080; the first start prints a key and a curl
@@ -28,7 +28,7 @@ test: needs ## Run all tests
 	go test $(PACKAGES)
 
 .PHONY: check
-check: ## All that CI does: generate and compare, format, vet, lint, build, race, fuzz, breaking, generators
+check: ## All that CI does: generate and compare, format, vet, lint, build, race, fuzz, breaking, generators, benchmarks
 	@for target in $(CHECKS); do \
 		SECONDS=0; $(MAKE) $$target; echo "check: $$target took $$SECONDS s"; \
 	done
@@ -77,14 +77,31 @@ fuzz: ## Run every fuzz test FUZZTIME (4000x): a number of times, or for a time 
 generators: needs build ## Generate clients from openapi.yaml with other generators, compile them and use them
 	cd e2e/generators && SHARELINKS_BINARY=$(CURDIR)/bin/sharelinks go test -count=1 -timeout 30m -v .
 
-.PHONY: bench
-bench: needs ## Run the Go benchmarks, allocations included
+.PHONY: benchmarks
+benchmarks: build ## Check the program behind make bench: a small run that times nothing
+	@.ci/needs wrk
+	cd e2e/bench && go vet ./... && SHARELINKS_BINARY=$(CURDIR)/$(BINARY) go test -count=1 ./...
+
+.PHONY: microbench
+microbench: needs ## Run the Go benchmarks, allocations included
 	go test -run '^$$' -bench . -benchmem ./server ./internal/store
 
-.PHONY: load
-load: build ## Creates over loopback at 64 connections, beside a bare Echo handler (with wrk)
+# What is chosen with BENCH is only a part, so it is printed and not written to docs.
+BENCH :=
+
+.PHONY: bench
+bench: build bin/bench ## Measure the binary beside bare Echo (with wrk), write docs/performance.md; or print a part: BENCH='-links 1000'
+	@bin/bench -binary $(BINARY) $(or $(BENCH),-docs docs)
+
+.PHONY: bench-peers
+bench-peers: build bin/bench ## Measure creates beside Prism's mock (with wrk and npm)
+	@npm ci --prefix e2e/bench/peers --ignore-scripts --no-audit --no-fund --silent
+	@bin/bench -binary $(BINARY) -prism e2e/bench/peers/node_modules/.bin/prism $(BENCH)
+
+.PHONY: bin/bench
+bin/bench:
 	@.ci/needs wrk
-	go run ./e2e/load -binary $(BINARY)
+	cd e2e/bench && go build -o $(CURDIR)/bin/bench .
 
 .PHONY: screenshots
 screenshots: needs ## Write a picture of each state of the visitor page to docs/screenshots

@@ -42,9 +42,20 @@ type Server struct {
 	ended    chan struct{} // closed when it has
 }
 
+// volatile are settings for tests: nothing in their databases has to survive, and these save most of the time.
+var volatile = []string{
+	"fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "jit=off",
+	"shared_buffers=32MB", "autovacuum=off",
+}
+
 // Start makes a database cluster in a temporary directory and starts a server on it. Stop ends it; otherwise it ends with
 // the test binary. The error is a *MissingError when PostgreSQL is not on this machine.
-func Start() (_ *Server, err error) {
+func Start() (*Server, error) { return startWith(volatile) }
+
+// StartDurable is Start with the settings that PostgreSQL has by itself: a commit waits for the disk. It is for measurements.
+func StartDurable() (*Server, error) { return startWith(nil) }
+
+func startWith(settings []string) (_ *Server, err error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
@@ -63,7 +74,7 @@ func Start() (_ *Server, err error) {
 	if err := s.startJanitor(); err != nil {
 		return nil, errors.Join(err, os.Remove(dir))
 	}
-	if err := s.start(bin, who); err != nil {
+	if err := s.start(bin, who, settings); err != nil {
 		close(s.ended)
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -94,7 +105,7 @@ func (s *Server) startJanitor() (err error) {
 }
 
 // start makes the cluster and runs the server.
-func (s *Server) start(bin string, who *syscall.Credential) error {
+func (s *Server) start(bin string, who *syscall.Credential, settings []string) error {
 	if who != nil {
 		if err := os.Chown(s.dir, int(who.Uid), int(who.Gid)); err != nil {
 			return err
@@ -113,11 +124,11 @@ func (s *Server) start(bin string, who *syscall.Credential) error {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	postgres := program("postgres", "-D", data, "-k", s.dir, "-p", port,
-		"-c", "listen_addresses=", "-c", "max_connections=200",
-		// Nothing in it has to survive: these save most of the time that tests would spend.
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "wal_level=minimal",
-		"-c", "max_wal_senders=0", "-c", "jit=off", "-c", "shared_buffers=32MB", "-c", "autovacuum=off", "-c", "log_min_messages=fatal")
+	args := []string{"-D", data, "-k", s.dir, "-p", port}
+	for _, setting := range append([]string{"listen_addresses=", "max_connections=200", "log_min_messages=fatal"}, settings...) {
+		args = append(args, "-c", setting)
+	}
+	postgres := program("postgres", args...)
 	postgres.Stdout, postgres.Stderr = &s.output, &s.output
 	if err := postgres.Start(); err != nil {
 		return err
