@@ -13,10 +13,11 @@ import (
 )
 
 // What a search finds beside the links to personas of a name. Those are left out here, they are found already: a text that is
-// part of another disappears when it is replaced by nothing.
+// part of another disappears when it is replaced by nothing. The cast is there to keep SQLite from an index of the organization,
+// which it takes for narrower than a range of tokens.
 const (
 	selectByID    = `SELECT id FROM share_links WHERE organization_id = $1 AND replace(persona_name_folded, $2, '') = persona_name_folded AND id = $3`
-	selectByToken = `SELECT id FROM share_links WHERE organization_id = $1 AND replace(persona_name_folded, $2, '') = persona_name_folded AND token >= $3 AND token < $4`
+	selectByToken = `SELECT id FROM share_links WHERE CAST(organization_id AS TEXT) = $1 AND replace(persona_name_folded, $2, '') = persona_name_folded AND token >= $3 AND token < $4`
 )
 
 // Links implements sharelink.Store.
@@ -96,7 +97,6 @@ func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.F
 		return result, nil
 	}
 	others := func(query string, args ...any) error {
-		args = append([]any{organization, name}, args...)
 		if f.PersonaID.Valid {
 			args = append(args, f.PersonaID.UUID)
 			query += " AND persona_id = $" + strconv.Itoa(len(args))
@@ -104,10 +104,10 @@ func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.F
 		return q.run(ctx, collect(&result.others, number[uuid.UUID], query, args...))
 	}
 	if id, err := uuid.Parse(text); err == nil && len(text) == len(uuid.Nil.String()) {
-		return result, others(selectByID, id)
+		return result, others(selectByID, organization, name, id)
 	}
 	if last := len(text) - 1; strings.HasPrefix(text, sharelink.TokenPrefix) && len(text) <= sharelink.MaxToken && text[last] < 0x7f {
-		return result, others(selectByToken, text, text[:last]+string(rune(text[last]+1)))
+		return result, others(selectByToken, organization.String(), name, text, text[:last]+string(rune(text[last]+1)))
 	}
 	return result, nil
 }
