@@ -130,7 +130,9 @@ func (s countedScope) links(ctx context.Context, q querier, p sharelink.Paging) 
 	query, args := s.query(linkColumns, before)
 	n := len(args)
 	query += " LIMIT $" + strconv.Itoa(n+1) + " OFFSET $" + strconv.Itoa(n+2)
-	return all(linkFields, query, append(args, p.PerPage, offset)...)(ctx, q)
+	links := make([]sharelink.Link, 0, min(int64(p.PerPage), int64(s.count)-p.Offset()))
+	err := q.run(ctx, collect(&links, linkFields, query, append(args, p.PerPage, offset)...))
+	return links, err
 }
 
 // query returns the query for the links of the scope before an id, newest first.
