@@ -18,11 +18,11 @@ import (
 // what a search finds, is all of a scope.
 //
 // A scope is cut into blocks: a block has the links from its first_id on, up to the first_id of the next. The first block of
-// a scope begins with the smallest id, so that there is one for every link, and a block of 2,000 links is cut in two. To
-// come to a page deep in a list one passes its blocks, a thousand for a million links, and then a part of one.
+// a scope begins with the smallest id, so that there is one for every link, and a block of 10,000 links is cut in two. To
+// come to a page deep in a list one passes its blocks, two hundred for a million links, and then a part of one.
 
 // blockSize is how many links the older part of a block has when it is cut.
-const blockSize = 1000
+const blockSize = 5000
 
 const (
 	// All of an organization's links, or all of its scopes, as it is of those that begin with one persona.
@@ -55,7 +55,7 @@ WHERE organization_id = $1 AND scope = $2 AND first_id =
 	(SELECT first_id FROM link_counts WHERE organization_id = $1 AND scope = $2 AND first_id <= $3 ORDER BY first_id DESC LIMIT 1)`
 
 	// There is an index of these blocks alone.
-	selectLargeBlock = `SELECT organization_id, scope, first_id, links FROM link_counts WHERE links >= 2000 LIMIT 1`
+	selectLargeBlock = `SELECT organization_id, scope, first_id, links FROM link_counts WHERE links >= 10000 LIMIT 1`
 
 	selectBlocksOfAll = `SELECT organization_id, scope, first_id, links FROM link_counts ORDER BY organization_id, scope, first_id`
 

@@ -366,19 +366,19 @@ func (r *sqliteReaders) close() error {
 }
 
 // writerDSN has the settings in it, so that whichever connection is opened has them. synchronous=FULL is what makes an
-// acknowledged write survive a power cut: with NORMAL, WAL mode syncs at checkpoints only. The cache, 16 MiB when it is
+// acknowledged write survive a power cut: with NORMAL, WAL mode syncs at checkpoints only. The cache, 64 MiB when it is
 // full, holds the index of the tokens, which are random: each create needs another page of it.
 func writerDSN(path string, volatile bool) string {
 	synchronous := "FULL"
 	if volatile {
 		synchronous = "OFF"
 	}
-	return dsn(path, "busy_timeout(5000)", "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)", "cache_size(-16384)")
+	return dsn(path, "busy_timeout(5000)", "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)", "cache_size(-65536)")
 }
 
 // readerDSN leaves the journal mode out: it stays with the file.
 func readerDSN(path string) string {
-	return dsn(path, "busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)", "query_only(1)")
+	return dsn(path, "busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)", "query_only(1)", "cache_size(-16384)")
 }
 
 // dsn writes a path as a SQLite URI, in which ?, # and % have a meaning.

@@ -8,7 +8,7 @@ CREATE TABLE link_counts (
     links           INTEGER NOT NULL CHECK (links >= 0),
     PRIMARY KEY (organization_id, scope, first_id)
 ) WITHOUT ROWID;
-CREATE INDEX link_counts_large ON link_counts (organization_id) WHERE links >= 2000;
+CREATE INDEX link_counts_large ON link_counts (organization_id) WHERE links >= 10000;
 
 INSERT INTO link_counts (organization_id, scope, first_id, links)
 SELECT organization_id, '', '00000000-0000-0000-0000-000000000000', COUNT(*) FROM share_links GROUP BY organization_id;
