@@ -13,10 +13,12 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/memstore"
 	"github.com/sharelinks-dev/sharelinks/internal/pages"
 	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
+	"github.com/sharelinks-dev/sharelinks/server/internal/wire"
 )
 
 const documentedBody = `{"personaId":"` + cara + `","expiresInHours":168,"usageLimit":10}`
@@ -79,6 +81,44 @@ func BenchmarkBareEcho(b *testing.B) {
 // BenchmarkInstantStore is the whole handler stack on a store that does nothing.
 func BenchmarkInstantStore(b *testing.B) {
 	benchmarkServer(b, func(b sharelink.Store) sharelink.Store { return instant{b} })
+}
+
+// BenchmarkStrictHandler is the generated handler of create on a store that does nothing, with and without the contract in
+// front of it: the difference is what validation costs.
+func BenchmarkStrictHandler(b *testing.B) {
+	m := newMetrics("bench")
+	s, err := newServer(b.Context(), DefaultConfig(), service.Options{Store: instant{memstore.New()}}, m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	authenticated := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Request()
+			c.SetRequest(r.WithContext(context.WithValue(r.Context(), organizationKey{}, sharelink.Organization{})))
+			return next(c)
+		}
+	}
+	for name, front := range map[string][]echo.MiddlewareFunc{
+		"not validated": {authenticated},
+		"validated":     {authenticated, checkRequest(s.contract.Operation("createShareLink"))},
+	} {
+		b.Run(name, func(b *testing.B) {
+			e := echo.New()
+			wire.RegisterHandlersWithOptions(e, wire.NewStrictHandler(operations{s}, nil), wire.RegisterHandlersOptions{
+				OperationMiddlewares: map[string][]echo.MiddlewareFunc{"createShareLink": front},
+			})
+			b.ReportAllocs()
+			for b.Loop() {
+				r := httptest.NewRequest("POST", "/v1/share-links", strings.NewReader(documentedBody))
+				r.Header.Set("Content-Type", "application/json")
+				w := httptest.NewRecorder()
+				if e.ServeHTTP(w, r); w.Code != 201 {
+					b.Fatalf("%d %s", w.Code, w.Body)
+				}
+			}
+		})
+	}
 }
 
 // BenchmarkSQLite is the whole handler stack on SQLite with durable commits, one caller: each create waits for the disk.

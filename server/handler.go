@@ -52,14 +52,7 @@ func (s *Server) newHandler() http.Handler {
 
 // guards returns what stands in front of an operation's handler: who may call it, how often, and the contract.
 func (s *Server) guards(op *contract.Operation) []echo.MiddlewareFunc {
-	check := func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			if err := op.CheckRequest(c.Request(), func(name string) string { return pathParam(c, name) }); err != nil {
-				return err
-			}
-			return next(c)
-		}
-	}
+	check := checkRequest(op)
 	switch {
 	case !op.Public:
 		return []echo.MiddlewareFunc{s.authenticate, check}
@@ -67,6 +60,18 @@ func (s *Server) guards(op *contract.Operation) []echo.MiddlewareFunc {
 		return []echo.MiddlewareFunc{s.admitVisitor, check}
 	}
 	return []echo.MiddlewareFunc{s.admitVisitor, s.limitOpens, check}
+}
+
+// checkRequest holds requests to the contract.
+func checkRequest(op *contract.Operation) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if err := op.CheckRequest(c.Request(), func(name string) string { return pathParam(c, name) }); err != nil {
+				return err
+			}
+			return next(c)
+		}
+	}
 }
 
 // route is how Echo knows an operation.
