@@ -74,7 +74,7 @@ func TestTwoServersOnOnePostgreSQL(t *testing.T) {
 
 	// As many opens succeed as the link allows. Both servers sign with one key, made by the one that was first: the head of
 	// a token has its id.
-	const visitors, limit = 100, 20
+	const visitors, limit = 500, 50
 	limited, err := servers[0].create(ctx, func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(limit) }, "")
 	if err != nil {
 		t.Fatal(err)
