@@ -22,9 +22,10 @@ type batcher struct {
 	stopped bool
 }
 
-// job is what waits for its turn: a row to find, a link to create, a link to open, or any other change.
+// job is what waits for its turn: a row to find, a visit to record, a link to create, a link to open, or any other change.
 type job struct {
 	find   *statement
+	visit  *statement
 	create *creation
 	spend  *spending
 	do     func(ctx context.Context, tx querier) error

@@ -140,19 +140,22 @@ func count(ctx context.Context, tx querier, links []sharelink.Link, inserts []*s
 	return nil
 }
 
-// splitBlocks cuts every block that has become large.
-func (s *Store) splitBlocks(ctx context.Context) error {
+// splitBlocks cuts every block that has become large. Until it has, pages deep in a list are slower and right: an error is
+// logged.
+func (s *Store) splitBlocks(ctx context.Context) {
 	for {
 		large, err := read(ctx, s, "large_blocks", all(blockFields, selectLargeBlock))
-		if err != nil || len(large) == 0 {
-			return err
+		if err == nil && len(large) == 0 {
+			return
 		}
-		b := large[0]
-		_, err = change(ctx, s, "split_block", func(ctx context.Context, tx querier) (struct{}, error) {
-			return struct{}{}, s.splitBlock(ctx, tx, b.scope, b.first)
-		})
+		if err == nil {
+			_, err = change(ctx, s, "split_block", func(ctx context.Context, tx querier) (struct{}, error) {
+				return struct{}{}, s.splitBlock(ctx, tx, large[0].scope, large[0].first)
+			})
+		}
 		if err != nil {
-			return err
+			s.options.Logger.Warn("the counts of share links could not be cut into blocks; deep pages of lists are slower until they are", "error", err)
+			return
 		}
 	}
 }
@@ -249,10 +252,10 @@ func (s *Store) Recount(ctx context.Context) error {
 		}
 		return struct{}{}, err
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		s.splitBlocks(ctx)
 	}
-	return s.splitBlocks(ctx)
+	return err
 }
 
 // scopesThere counts the links of all scopes.

@@ -89,18 +89,11 @@ func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharel
 	if link.IsPrimary { // it locks other links, so it does not share its transaction on PostgreSQL
 		j = &job{do: func(ctx context.Context, tx querier) error { return s.create(ctx, tx, []*creation{c}) }}
 	}
-	start := time.Now()
-	err := ctx.Err()
-	if err == nil {
-		err = s.engine.write(ctx, j)
-	}
-	if err = s.observed(ctx, "create_link", start, cmp.Or(err, c.err)); err != nil {
+	if err := s.shared(ctx, "create_link", j, func() error { return c.err }); err != nil {
 		return sharelink.Link{}, err
 	}
 	if s.created.Add(1)%blockSize == 0 {
-		if err := s.splitBlocks(context.WithoutCancel(ctx)); err != nil {
-			s.options.Logger.Warn("the counts of links could not be split; deep pages of lists are slower until they are", "error", err)
-		}
+		s.splitBlocks(context.WithoutCancel(ctx))
 	}
 	return c.link, nil
 }
@@ -173,7 +166,7 @@ func claimKeys(ctx context.Context, tx querier, creations []*creation) (going []
 
 // Replay implements sharelink.Store.
 func (s *Store) Replay(ctx context.Context, organization uuid.UUID, key sharelink.Idempotency) (sharelink.Link, error) {
-	return read(ctx, s, "replay", func(ctx context.Context, q querier) (sharelink.Link, error) {
+	return find(ctx, s, "replay", func(ctx context.Context, q querier) (sharelink.Link, error) {
 		return replay(ctx, q, organization, key)
 	})
 }
@@ -205,7 +198,7 @@ func (s *Store) ForgetKeys(ctx context.Context, before time.Time) (int, error) {
 
 // Link implements sharelink.Store.
 func (s *Store) Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
-	return find(ctx, s, "get_link", linkFields, sharelink.NoLink, selectLink, organization, id)
+	return find(ctx, s, "get_link", one(linkFields, sharelink.NoLink, selectLink, organization, id))
 }
 
 // UpdateLink implements sharelink.Store. The row is locked from its reading to the end of the transaction, so the change is

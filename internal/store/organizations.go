@@ -81,14 +81,14 @@ func (s *Store) Organizations(ctx context.Context) ([]sharelink.Organization, er
 // OrganizationNamed implements sharelink.Store.
 func (s *Store) OrganizationNamed(ctx context.Context, name string) (sharelink.Organization, error) {
 	return s.byName.get(name, func() (sharelink.Organization, error) {
-		return find(ctx, s, "get_organization", organizationFields, sharelink.NoOrganization, selectOrganizationByName, name)
+		return find(ctx, s, "get_organization", one(organizationFields, sharelink.NoOrganization, selectOrganizationByName, name))
 	})
 }
 
 // OrganizationOfKey implements sharelink.Store.
 func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
 	return s.byKey.get(hash, func() (sharelink.Organization, error) {
-		return find(ctx, s, "authenticate", organizationFields, sharelink.NoKey, selectOrganizationByKey, hash[:])
+		return find(ctx, s, "authenticate", one(organizationFields, sharelink.NoKey, selectOrganizationByKey, hash[:]))
 	})
 }
 
@@ -112,7 +112,7 @@ func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]share
 // Persona implements sharelink.Store.
 func (s *Store) Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error) {
 	return s.personas.get([2]uuid.UUID{organization, id}, func() (sharelink.Persona, error) {
-		return find(ctx, s, "get_persona", personaFields, sharelink.NoPersona, selectPersona, organization, id)
+		return find(ctx, s, "get_persona", one(personaFields, sharelink.NoPersona, selectPersona, organization, id))
 	})
 }
 

@@ -104,15 +104,13 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.splitBlocks(ctx); err != nil { // those that a migration made
-		return nil, errors.Join(err, s.Close())
-	}
+	s.splitBlocks(ctx) // those that a migration made
 	return s, nil
 }
 
 // Ping tells whether the store can answer, by asking it something.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := find(ctx, s, "ping", number[int], "the database has lost its tables", "SELECT id FROM first_start")
+	_, err := find(ctx, s, "ping", one(number[int], "the database has lost its tables", "SELECT id FROM first_start"))
 	return err
 }
 
@@ -124,12 +122,11 @@ func (s *Store) Close() error {
 	return s.engine.close()
 }
 
-// find runs a query for one row that an index finds. Without a row the error is a NotFound with this detail.
-func find[T any](ctx context.Context, s *Store, name string, fields func(*T) []any, missing, query string, args ...any) (T, error) {
-	on := func(ctx context.Context, fn func(context.Context, querier) error) error {
+// find runs an operation of a single query that an index answers.
+func find[T any](ctx context.Context, s *Store, name string, run operation[T]) (T, error) {
+	return observe(ctx, s, name, func(ctx context.Context, fn func(context.Context, querier) error) error {
 		return fn(ctx, finder(s.engine.find))
-	}
-	return observe(ctx, s, name, on, one(fields, missing, query, args...))
+	}, run)
 }
 
 // finder is a querier for a single query.
@@ -161,6 +158,19 @@ func (s *Store) write(ctx context.Context, name string, statements ...*statement
 		return struct{}{}, tx.run(ctx, statements...)
 	})
 	return err
+}
+
+// shared runs a job that may share its transaction. outcome returns the error of a job that was done.
+func (s *Store) shared(ctx context.Context, name string, j *job, outcome func() error) error {
+	start := time.Now()
+	err := ctx.Err()
+	if err == nil {
+		err = s.engine.write(ctx, j)
+	}
+	if err == nil {
+		err = outcome()
+	}
+	return s.observed(ctx, name, start, err)
 }
 
 // observe runs an operation on what the engine gives it.
@@ -206,10 +216,13 @@ func (s *Store) perform(ctx context.Context, tx querier, batch []*job) (err erro
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	var visits []*statement
 	var spends []*spending
 	var creates []*creation
 	for _, j := range batch {
 		switch {
+		case j.visit != nil:
+			visits = append(visits, j.visit)
 		case j.spend != nil:
 			spends = append(spends, j.spend)
 		case j.create != nil:
@@ -219,6 +232,9 @@ func (s *Store) perform(ctx context.Context, tx querier, batch []*job) (err erro
 				return err
 			}
 		}
+	}
+	if err := tx.later(ctx, visits...); err != nil {
+		return err
 	}
 	if err := s.spend(ctx, tx, spends); err != nil {
 		return err

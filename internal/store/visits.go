@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -41,7 +40,7 @@ func visitFields(v *sharelink.Visit) []any {
 
 // LinkByToken implements sharelink.Store.
 func (s *Store) LinkByToken(ctx context.Context, token string) (sharelink.Link, error) {
-	return find(ctx, s, "get_link_by_token", linkFields, sharelink.NoToken, selectLinkByToken, token)
+	return find(ctx, s, "get_link_by_token", one(linkFields, sharelink.NoToken, selectLinkByToken, token))
 }
 
 // spending is a use to be spent, and what became of it.
@@ -56,15 +55,13 @@ type spending struct {
 // Spend implements sharelink.Store.
 func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) (sharelink.Link, sharelink.Status, error) {
 	spent := &spending{token: token, visit: visit}
-	start := time.Now()
-	err := ctx.Err()
-	if err == nil {
-		err = s.engine.write(ctx, &job{spend: spent})
-	}
-	if err == nil && spent.status == "" {
-		err = &sharelink.Error{Code: sharelink.NotFound, Detail: sharelink.NoToken}
-	}
-	if err = s.observed(ctx, "spend", start, err); err != nil {
+	err := s.shared(ctx, "spend", &job{spend: spent}, func() error {
+		if spent.status == "" {
+			return &sharelink.Error{Code: sharelink.NotFound, Detail: sharelink.NoToken}
+		}
+		return nil
+	})
+	if err != nil {
 		return sharelink.Link{}, "", err
 	}
 	return spent.link, spent.status, nil
@@ -73,47 +70,47 @@ func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) 
 // spend spends uses inside of a transaction. This is the one place where uses are spent: those of one link are decided
 // together on its locked row, one after the other, and written at once. Each has its visit.
 func (s *Store) spend(ctx context.Context, tx querier, spends []*spending) error {
-	links := map[string][]sharelink.Link{} // none or one for each token
+	var tokens []string
 	for _, o := range spends {
-		links[o.token] = nil
-	}
-	tokens := slices.Sorted(maps.Keys(links))
-	found := make([][]sharelink.Link, len(tokens))
-	var selects []*statement
-	for i, token := range tokens {
-		if storable(token) {
-			selects = append(selects, collect(&found[i], linkFields, selectLinkByToken+s.locks.forUpdate, token))
+		if o.status = ""; storable(o.token) {
+			tokens = append(tokens, o.token)
 		}
 	}
-	if len(selects) == 0 {
+	if len(tokens) == 0 {
 		return nil
+	}
+	slices.Sort(tokens)
+	var found []sharelink.Link
+	var selects []*statement
+	for _, token := range slices.Compact(tokens) {
+		selects = append(selects, collect(&found, linkFields, selectLinkByToken+s.locks.forUpdate, token))
 	}
 	if err := tx.run(ctx, selects...); err != nil {
 		return err
 	}
-	for i, token := range tokens {
-		links[token] = found[i]
+	links := map[string]*sharelink.Link{}
+	for i := range found {
+		links[found[i].Token] = &found[i]
 	}
 
 	var changes []*statement
-	used := map[string]bool{}
+	used := map[*sharelink.Link]bool{}
 	for _, o := range spends {
-		o.status = ""
-		if len(links[o.token]) == 0 {
+		link := links[o.token]
+		if link == nil {
 			continue
 		}
-		link := &links[o.token][0]
 		if o.status = link.StatusAt(o.visit.At); o.status == sharelink.Active {
 			link.UsageCount++
-			used[o.token] = true
+			used[link] = true
 		}
 		o.link = *link
 		visit := o.visit
 		visit.LinkID, visit.OrganizationID, visit.Outcome = link.ID, link.OrganizationID, sharelink.OutcomeOf(o.status)
 		changes = append(changes, addVisit(visit))
 	}
-	for token := range used {
-		changes = append(changes, &statement{sql: setUses, args: []any{links[token][0].UsageCount, token}})
+	for link := range used {
+		changes = append(changes, &statement{sql: setUses, args: []any{link.UsageCount, link.Token}})
 	}
 	return tx.later(ctx, changes...)
 }
@@ -124,7 +121,7 @@ func addVisit(v sharelink.Visit) *statement {
 
 // AddVisit implements sharelink.Store.
 func (s *Store) AddVisit(ctx context.Context, visit sharelink.Visit) error {
-	return s.write(ctx, "add_visit", addVisit(visit))
+	return s.shared(ctx, "add_visit", &job{visit: addVisit(visit)}, func() error { return nil })
 }
 
 // Settle implements sharelink.Store. The visit's row is the reservation: only the call that changes its outcome from opened
