@@ -21,9 +21,6 @@ import (
 // a scope begins with the smallest id, so that there is one for every link, and a block of 10,000 links is cut in two. To
 // come to a page deep in a list one passes its blocks, two hundred for a million links, and then a part of one.
 
-// blockSize is how many links the older part of a block has when it is cut.
-const blockSize = 5000
-
 const (
 	// All of an organization's links, or all of its scopes, as it is of those that begin with one persona.
 	sumScopes = `
@@ -54,8 +51,8 @@ UPDATE link_counts SET links = links - 1
 WHERE organization_id = $1 AND scope = $2 AND first_id =
 	(SELECT first_id FROM link_counts WHERE organization_id = $1 AND scope = $2 AND first_id <= $3 ORDER BY first_id DESC LIMIT 1)`
 
-	// There is an index of these blocks alone.
-	selectLargeBlock = `SELECT organization_id, scope, first_id, links FROM link_counts WHERE links >= 10000 LIMIT 1`
+	// There is an index of the blocks that have 10,000.
+	selectLargeBlock = `SELECT organization_id, scope, first_id, links FROM link_counts WHERE links >= %d LIMIT 1`
 
 	selectBlocksOfAll = `SELECT organization_id, scope, first_id, links FROM link_counts ORDER BY organization_id, scope, first_id`
 
@@ -143,8 +140,9 @@ func count(ctx context.Context, tx querier, links []sharelink.Link, inserts []*s
 // splitBlocks cuts every block that has become large. Until it has, pages deep in a list are slower and right: an error is
 // logged.
 func (s *Store) splitBlocks(ctx context.Context) {
+	query := fmt.Sprintf(selectLargeBlock, 2*s.options.blockSize)
 	for {
-		large, err := read(ctx, s, "large_blocks", all(blockFields, selectLargeBlock))
+		large, err := read(ctx, s, "large_blocks", all(blockFields, query))
 		if err == nil && len(large) == 0 {
 			return
 		}
@@ -160,7 +158,7 @@ func (s *Store) splitBlocks(ctx context.Context) {
 	}
 }
 
-// splitBlock cuts a block into blocks of blockSize links, and one at the end that has up to twice as many. No link of the
+// splitBlock cuts a block into blocks of Options.blockSize links, and one at the end that has up to twice as many. No link of the
 // organization may come or go meanwhile: on PostgreSQL those that do hold a share of its row.
 func (s *Store) splitBlock(ctx context.Context, tx querier, of scope, first uuid.UUID) error {
 	if s.locks.forUpdate != "" {
@@ -172,17 +170,18 @@ func (s *Store) splitBlock(ctx context.Context, tx querier, of scope, first uuid
 	if err != nil {
 		return err
 	}
+	size := s.options.blockSize
 	where, args := of.where()
 	n := len(args)
 	cutAt := fmt.Sprintf("SELECT id FROM share_links WHERE %s AND id >= $%d ORDER BY id LIMIT 1 OFFSET $%d", where, n+1, n+2)
-	for links >= 2*blockSize {
-		cut, err := one(number[uuid.UUID], "the counts of links are wrong: run sharelinks check", cutAt, append(args[:n:n], first, blockSize)...)(ctx, tx)
+	for links >= 2*size {
+		cut, err := one(number[uuid.UUID], "the counts of links are wrong: run sharelinks check", cutAt, append(args[:n:n], first, size)...)(ctx, tx)
 		if err != nil {
 			return err
 		}
-		links -= blockSize
+		links -= size
 		err = tx.run(ctx,
-			&statement{sql: setBlock, args: []any{blockSize, of.organization, of.name, first}},
+			&statement{sql: setBlock, args: []any{size, of.organization, of.name, first}},
 			&statement{sql: insertBlock, args: []any{of.organization, of.name, cut, links}})
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,7 +41,7 @@ func TestPlans(t *testing.T) {
 		"search a token":   {selectByToken, []any{organization.String(), "text", "sh_2k", "sh_2l"}},
 		"counts":           {sumScopes, []any{organization, " ", "~"}},
 		"blocks":           {selectBlocks, []any{organization, ""}},
-		"large blocks":     {selectLargeBlock, nil},
+		"large blocks":     {fmt.Sprintf(selectLargeBlock, 10000), nil},
 		"count":            {countInNewest, []any{1, organization, "", uuid.Max}},
 		"key":              {selectOrganizationByKey, []any{make([]byte, 32)}},
 		"replay":           {selectReplay, []any{organization, "key", 0}},

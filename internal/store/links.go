@@ -92,7 +92,7 @@ func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharel
 	if err := s.shared(ctx, "create_link", j, func() error { return c.err }); err != nil {
 		return sharelink.Link{}, err
 	}
-	if s.created.Add(1)%blockSize == 0 {
+	if s.created.Add(1)%int64(s.options.blockSize) == 0 {
 		s.splitBlocks(context.WithoutCancel(ctx))
 	}
 	return c.link, nil

@@ -115,7 +115,7 @@ func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.F
 // links returns a page of the links of the scope. Blocks that lie before the page are passed as a whole.
 func (s countedScope) links(ctx context.Context, q querier, p sharelink.Paging) ([]sharelink.Link, error) {
 	before, offset := uuid.Max, int(p.Offset())
-	if offset >= blockSize {
+	if offset >= 1000 { // or it takes longer to read the blocks
 		blocks, err := all(func(b *block) []any { return []any{&b.first, &b.links} }, selectBlocks, s.organization, s.name)(ctx, q)
 		if err != nil {
 			return nil, err

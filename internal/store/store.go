@@ -53,6 +53,8 @@ type Options struct {
 	Observe func(operation string, elapsed time.Duration)
 	// ObserveBatch, unless nil, gets the number of writes in each commit that several may share.
 	ObserveBatch func(writes int)
+
+	blockSize int // see counts.go; 5,000 when 0
 }
 
 // engine is a database and the way it is driven.
@@ -83,6 +85,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	o.Queue = cmp.Or(o.Queue, 1024)
 	o.Connections = cmp.Or(o.Connections, 16)
+	o.blockSize = cmp.Or(o.blockSize, 5000)
 	if o.ObserveBatch == nil {
 		o.ObserveBatch = func(int) {}
 	}
