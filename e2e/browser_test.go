@@ -46,7 +46,7 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 			chromedp.Flag("disable-quic", true),
 			chromedp.Flag("use-fake-device-for-media-stream", true),
 			chromedp.Flag("force-prefers-reduced-motion", true), // what moves on a page is drawn by the processor here
-			chromedp.Flag("renderer-process-limit", "1"), // one is slow to start
+			chromedp.Flag("renderer-process-limit", "1"),        // one is slow to start
 			chromedp.WindowSize(960, 640),
 		},
 	)...)
