@@ -74,7 +74,7 @@ func measureDatabase(ctx context.Context, o options, dir string, bare *process, 
 		return nil, err
 	}
 	server.stop()
-	some, err := seed(ctx, database, of.links)
+	some, err := seed(ctx, o.binary, database, of.links)
 	if err != nil {
 		return nil, fmt.Errorf("%s: make %d links: %w", of.engine, of.links, err)
 	}

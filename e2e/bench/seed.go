@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -24,12 +25,6 @@ const (
 	rowToInsert = "('%s','%s','%s','%s','%s','%s','LINK',%d,NULL,0,'[]',FALSE,FALSE,TRUE,FALSE,%d),"
 	copyLinks   = "COPY share_links (" + linkColumns + ") FROM STDIN"
 	rowToCopy   = "%s\t%s\t%s\t%s\t%s\t%s\tLINK\t%d\t\\N\t0\t[]\tf\tf\tt\tf\t%d\n"
-
-	// The counts as migration 3 makes them. The server cuts them into blocks when it starts.
-	insertCounts = `INSERT INTO link_counts (organization_id, scope, first_id, links)
-SELECT organization_id, %s, '00000000-0000-0000-0000-000000000000', COUNT(*) FROM share_links GROUP BY %s`
-	scopeOfPersona = `CAST(persona_id AS TEXT) || ' ' || persona_name_folded`
-	byPersona      = `organization_id, persona_id, persona_name_folded`
 )
 
 // some of the links, for requests that name one.
@@ -52,14 +47,14 @@ func persona(i int) string {
 }
 
 // seed makes links in an empty database that has the first organization of a server. They can be opened without end.
-func seed(ctx context.Context, database string, links int) (some, error) {
+func seed(ctx context.Context, binary, database string, links int) (some, error) {
 	path, isSQLite := strings.CutPrefix(database, "sqlite:")
-	driver, row, add := "pgx", rowToCopy, copyRows
+	driver, source, row, add := "pgx", database, rowToCopy, copyRows
 	if isSQLite {
-		driver, database, row, add = "sqlite3", path, rowToInsert, insertRows
+		driver, source, row, add = "sqlite3", path, rowToInsert, insertRows
 	}
 	result := some{links: links}
-	db, err := sql.Open(driver, database)
+	db, err := sql.Open(driver, source)
 	if err != nil {
 		return result, err
 	}
@@ -105,11 +100,25 @@ func seed(ctx context.Context, database string, links int) (some, error) {
 		}
 		err = add(ctx, conn, text)
 	}
-	run(fmt.Sprintf(insertCounts, "''", "organization_id"), fmt.Sprintf(insertCounts, scopeOfPersona, byPersona), "COMMIT")
+	run("COMMIT")
+	if err == nil {
+		err = count(ctx, binary, database)
+	}
 	if !isSQLite {
 		run("VACUUM ANALYZE", "CHECKPOINT") // so that they do not come while it is measured
 	}
 	return result, err
+}
+
+// count has the program count the links. It cuts them into blocks too.
+func count(ctx context.Context, binary, database string) error {
+	cmd := exec.CommandContext(ctx, binary, "check", "--repair", "--database", database)
+	cmd.Env = []string{} // the caller's own settings must not reach what is measured
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("sharelinks check: %w\n%s", err, out)
+	}
+	return nil
 }
 
 func insertRows(ctx context.Context, conn *sql.Conn, rows []byte) error {
