@@ -161,10 +161,8 @@ func (s *Store) splitBlocks(ctx context.Context) {
 // splitBlock cuts a block into blocks of Options.blockSize links, and one at the end that has up to twice as many. No link of the
 // organization may come or go meanwhile: on PostgreSQL those that do hold a share of its row.
 func (s *Store) splitBlock(ctx context.Context, tx querier, of scope, first uuid.UUID) error {
-	if s.locks.forUpdate != "" {
-		if err := tx.run(ctx, &statement{sql: selectOrganization + s.locks.forUpdate, args: []any{of.organization}}); err != nil {
-			return err
-		}
+	if err := tx.later(ctx, lockRow(s.locks.forUpdate, of.organization)...); err != nil {
+		return err
 	}
 	links, err := one(number[int], "the block is gone", selectBlock, of.organization, of.name, first)(ctx, tx)
 	if err != nil {

@@ -224,13 +224,20 @@ func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sh
 	})
 }
 
+// lockRow returns the statement that locks the row of an organization, none where a write excludes all others.
+func lockRow(lock string, organization uuid.UUID) []*statement {
+	if lock == "" {
+		return nil
+	}
+	return []*statement{{sql: selectOrganization + lock, args: []any{organization}}}
+}
+
 // DeleteLink implements sharelink.Store.
 func (s *Store) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
 	return change(ctx, s, "delete_link", func(ctx context.Context, tx querier) (sharelink.Link, error) {
-		if s.locks.forShare != "" { // as a create does by itself: no block may be split meanwhile
-			if err := tx.later(ctx, &statement{sql: selectOrganization + s.locks.forShare, args: []any{organization}}); err != nil {
-				return sharelink.Link{}, err
-			}
+		// As a create does by itself: no block may be split meanwhile.
+		if err := tx.later(ctx, lockRow(s.locks.forShare, organization)...); err != nil {
+			return sharelink.Link{}, err
 		}
 		link, err := one(linkFields, sharelink.NoLink, deleteLink, organization, id)(ctx, tx)
 		if err == nil {

@@ -160,5 +160,6 @@ func (f found) links(ctx context.Context, q querier, organization uuid.UUID, p s
 	for _, id := range ids[p.Offset():end] {
 		statements = append(statements, collect(&links, linkFields, selectLink, organization, id))
 	}
-	return links, q.run(ctx, statements...)
+	err := q.run(ctx, statements...)
+	return links, err
 }

@@ -60,20 +60,17 @@ func (e *postgres) find(ctx context.Context, query *statement) error {
 	return e.finder.do(ctx, &job{find: query})
 }
 
-// findAll sends queries in one message. When one fails, though the database answers, each is sent by itself.
+// findAll sends queries in one message.
 func (e *postgres) findAll(batch []*job) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), postgresFindTimeout, errLate)
 	defer cancel()
-	queries := make([]*statement, len(batch))
-	for i, j := range batch {
-		queries[i] = j.find
-	}
-	err := late(ctx, send(ctx, e.pool, queries))
-	for _, j := range batch {
-		if j.err = err; err != nil && len(batch) > 1 && !unavailable(err) {
-			j.err = late(ctx, send(ctx, e.pool, []*statement{j.find}))
+	together(batch, func(batch []*job) error {
+		queries := make([]*statement, len(batch))
+		for i, j := range batch {
+			queries[i] = j.find
 		}
-	}
+		return late(ctx, send(ctx, e.pool, queries))
+	})
 }
 
 func (e *postgres) read(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
@@ -94,16 +91,21 @@ func (e *postgres) write(ctx context.Context, j *job) error {
 	return e.transaction(ctx, []*job{j})
 }
 
-// commit runs a batch in one transaction. When that fails, though the database answers, each job is run in its own, so that
-// the failure of one takes only its own changes with it.
+// commit runs a batch in one transaction.
 func (e *postgres) commit(batch []*job) {
-	err := e.transaction(context.Background(), batch)
+	together(batch, func(batch []*job) error { return e.transaction(context.Background(), batch) })
+	e.store.options.ObserveBatch(len(batch))
+}
+
+// together does a batch and sets the err of each job. When it fails, though the database answers, each job is done by itself,
+// so that the failure of one is its own.
+func together(batch []*job, do func(batch []*job) error) {
+	err := do(batch)
 	for i, j := range batch {
 		if j.err = err; err != nil && len(batch) > 1 && !unavailable(err) {
-			j.err = e.transaction(context.Background(), batch[i:i+1])
+			j.err = do(batch[i : i+1])
 		}
 	}
-	e.store.options.ObserveBatch(len(batch))
 }
 
 // transaction runs a batch in a transaction, READ COMMITTED, again when it lost a race. ctx has a say until it has begun.

@@ -16,6 +16,7 @@ type sqlite struct {
 	conn    *sqliteConn // used by writer only
 	writer  *batcher
 	readers *sqliteReaders
+	store   *Store
 }
 
 func openSQLite(ctx context.Context, path string, s *Store) error {
@@ -36,11 +37,8 @@ func openSQLite(ctx context.Context, path string, s *Store) error {
 	if err != nil {
 		return fmt.Errorf("open the database %s: %w", path, err)
 	}
-	e := &sqlite{conn: conn, readers: newSQLiteReaders(readerDSN(path))}
-	e.writer = startBatcher(1, s.options.Queue, func(batch []*job) {
-		e.commit(batch, s.perform)
-		s.options.ObserveBatch(len(batch))
-	})
+	e := &sqlite{conn: conn, readers: newSQLiteReaders(readerDSN(path)), store: s}
+	e.writer = startBatcher(1, s.options.Queue, e.commit)
 	s.engine = e
 	return nil
 }
@@ -74,15 +72,16 @@ func (e *sqlite) close() error {
 // Nearly always all of them succeed, so that is tried first. When one fails the transaction is rolled back and begun anew with
 // a savepoint for each job, so that the failure takes only its own changes with it. Savepoints from the start would cost
 // a third of the writes a second: SQLite keeps a copy of each page that each of them touches.
-func (e *sqlite) commit(batch []*job, perform func(ctx context.Context, tx querier, batch []*job) error) {
+func (e *sqlite) commit(batch []*job) {
+	defer e.store.options.ObserveBatch(len(batch))
 	ctx := context.Background()
 	err := e.conn.do(ctx, "BEGIN IMMEDIATE")
 	if err == nil {
-		if err = perform(ctx, e.conn, batch); err != nil && len(batch) > 1 {
+		if err = e.store.perform(ctx, e.conn, batch); err != nil && len(batch) > 1 {
 			// SQLite may have rolled back already; then there is nothing to roll back and the second BEGIN says what is wrong.
 			_ = e.conn.do(ctx, "ROLLBACK")
 			if err = e.conn.do(ctx, "BEGIN IMMEDIATE"); err == nil {
-				err = e.eachByItself(ctx, batch, perform)
+				err = e.eachByItself(ctx, batch)
 			}
 		}
 	}
@@ -100,12 +99,12 @@ func (e *sqlite) commit(batch []*job, perform func(ctx context.Context, tx queri
 }
 
 // eachByItself runs each job in a savepoint. The error is one that leaves nothing to commit.
-func (e *sqlite) eachByItself(ctx context.Context, batch []*job, perform func(ctx context.Context, tx querier, batch []*job) error) error {
+func (e *sqlite) eachByItself(ctx context.Context, batch []*job) error {
 	for i, j := range batch {
 		if err := e.conn.do(ctx, "SAVEPOINT job"); err != nil {
 			return err
 		}
-		if j.err = perform(ctx, e.conn, batch[i:i+1]); j.err != nil {
+		if j.err = e.store.perform(ctx, e.conn, batch[i:i+1]); j.err != nil {
 			if err := e.conn.do(ctx, "ROLLBACK TO job"); err != nil {
 				return fmt.Errorf("the transaction was rolled back by the database: %w", err)
 			}

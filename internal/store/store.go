@@ -165,35 +165,36 @@ func (s *Store) write(ctx context.Context, name string, statements ...*statement
 
 // shared runs a job that may share its transaction. outcome returns the error of a job that was done.
 func (s *Store) shared(ctx context.Context, name string, j *job, outcome func() error) error {
-	start := time.Now()
-	err := ctx.Err()
-	if err == nil {
-		err = s.engine.write(ctx, j)
-	}
-	if err == nil {
-		err = outcome()
-	}
-	return s.observed(ctx, name, start, err)
+	return s.observed(ctx, name, func() error {
+		if err := s.engine.write(ctx, j); err != nil {
+			return err
+		}
+		return outcome()
+	})
 }
 
 // observe runs an operation on what the engine gives it.
 func observe[T any](ctx context.Context, s *Store, name string, on func(context.Context, func(context.Context, querier) error) error, run operation[T]) (T, error) {
-	start := time.Now()
 	var v T
-	err := ctx.Err()
-	if err == nil {
-		err = on(ctx, func(ctx context.Context, q querier) (err error) {
+	err := s.observed(ctx, name, func() error {
+		return on(ctx, func(ctx context.Context, q querier) (err error) {
 			v, err = run(ctx, q)
 			return err
 		})
-	}
-	if err = s.observed(ctx, name, start, err); err != nil {
+	})
+	if err != nil {
 		return *new(T), err
 	}
 	return v, nil
 }
 
-func (s *Store) observed(ctx context.Context, name string, start time.Time, err error) error {
+// observed does what a caller whose ctx has not ended asked for, tells Options.Observe, and returns an error as callers know it.
+func (s *Store) observed(ctx context.Context, name string, do func() error) error {
+	start := time.Now()
+	err := ctx.Err()
+	if err == nil {
+		err = do()
+	}
 	if s.options.Observe != nil {
 		s.options.Observe(name, time.Since(start))
 	}

@@ -143,9 +143,10 @@ func (s *Store) Visits(ctx context.Context, organization, link uuid.UUID, p shar
 		if _, err := one(linkFields, sharelink.NoLink, selectLink, organization, link)(ctx, q); err != nil {
 			return page, err
 		}
-		return page, q.run(ctx,
+		err := q.run(ctx,
 			&statement{sql: countVisits, args: []any{link}, row: func(r scanner) error { return r.Scan(&page.Total) }},
 			collect(&page.Items, visitFields, selectVisits, link, max(p.PerPage, 1), p.Offset()))
+		return page, err
 	})
 }
 
