@@ -124,12 +124,12 @@ func writerDSN(path string, volatile bool) string {
 	if volatile {
 		synchronous = "OFF"
 	}
-	return dsn(path, "busy_timeout(5000)", "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)", "cache_size(-65536)")
+	return dsn(path, "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)", "cache_size(-65536)")
 }
 
 // readerDSN leaves the journal mode out: it stays with the file.
 func readerDSN(path string) string {
-	return dsn(path, "busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)", "query_only(1)", "cache_size(-16384)")
+	return dsn(path, "synchronous(FULL)", "foreign_keys(1)", "query_only(1)", "cache_size(-16384)")
 }
 
 // dsn writes a path as a SQLite URI, in which ?, # and % have a meaning.
@@ -142,6 +142,7 @@ func dsn(path string, pragmas ...string) string {
 	for i, s := range segments {
 		segments[i] = url.PathEscape(s)
 	}
+	pragmas = append([]string{fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())}, pragmas...)
 	// modeof gives the write-ahead log the permissions of the file.
 	return "file://" + strings.Join(segments, "/") + "?modeof=" + strings.ReplaceAll(url.QueryEscape(path), "+", "%20") + "&_pragma=" + strings.Join(pragmas, "&_pragma=")
 }

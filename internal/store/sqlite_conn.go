@@ -9,9 +9,15 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/ncruces/go-sqlite3"
+)
+
+const (
+	busyTimeout = 5 * time.Second // for another process to let go of its lock
+	busyPause   = 10 * time.Millisecond
 )
 
 // sqliteConn is a connection to a SQLite database, for one goroutine at a time. It prepares each statement once: the texts
@@ -27,12 +33,23 @@ type prepared struct {
 	indexes []int
 }
 
+// openSQLiteConn opens a connection. It waits here while the database is locked: the pragma busy_timeout does not cover the
+// moment in which another process makes the write-ahead log, or removes it.
 func openSQLiteConn(ctx context.Context, dsn string) (*sqliteConn, error) {
-	conn, err := sqlite3.OpenContext(ctx, dsn)
-	if err != nil {
-		return nil, err
+	for start := time.Now(); ; {
+		conn, err := sqlite3.OpenContext(ctx, dsn)
+		if err == nil {
+			return &sqliteConn{Conn: conn, prepared: map[string]prepared{}}, nil
+		}
+		if sqliteCode(err) != sqlite3.BUSY || time.Since(start) > busyTimeout {
+			return nil, err
+		}
+		select {
+		case <-time.After(busyPause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
-	return &sqliteConn{Conn: conn, prepared: map[string]prepared{}}, nil
 }
 
 func (c *sqliteConn) close() error {
