@@ -20,6 +20,7 @@ type metrics struct {
 	latency  *prometheus.HistogramVec
 	store    *prometheus.HistogramVec
 	batch    prometheus.Histogram
+	log      prometheus.Gauge
 	opens    *prometheus.CounterVec
 }
 
@@ -49,6 +50,9 @@ func newMetrics(version string) *metrics {
 		batch: add.NewHistogram(prometheus.HistogramOpts{
 			Name: "sharelinks_store_batch_writes", Help: "Writes that shared one durable commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
 		}),
+		log: add.NewGauge(prometheus.GaugeOpts{
+			Name: "sharelinks_sqlite_log_bytes", Help: "Size of SQLite's write-ahead log after the last commit; 0 on PostgreSQL.",
+		}),
 	}
 }
 
@@ -62,5 +66,7 @@ func (m *metrics) stored(operation string, elapsed time.Duration) {
 }
 
 func (m *metrics) batched(writes int) { m.batch.Observe(float64(writes)) }
+
+func (m *metrics) logged(bytes int64) { m.log.Set(float64(bytes)) }
 
 func (m *metrics) opened(outcome sharelink.Outcome) { m.opens.WithLabelValues(string(outcome)).Inc() }

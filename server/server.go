@@ -62,7 +62,8 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	}
 	m := newMetrics(config.Version)
 	db, err := store.Open(ctx, config.Database, store.Options{
-		Logger: config.Logger, Remember: time.Second, Observe: m.stored, ObserveBatch: m.batched,
+		Logger: config.Logger, Remember: time.Second, Examine: true,
+		Observe: m.stored, ObserveBatch: m.batched, ObserveLog: m.logged,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)

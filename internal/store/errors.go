@@ -16,8 +16,9 @@ import (
 )
 
 var (
-	errLate   = errors.New("the database did not answer in time") // it took longer than the store allows
-	errClosed = errors.New("the store is closed")                 // Unavailable, as every error of a closed store
+	errLate     = errors.New("the database did not answer in time") // it took longer than the store allows
+	errReadOnly = errors.New("the database can be read and not written: it is a standby, or was made read-only")
+	errClosed   = errors.New("the store is closed") // Unavailable, as every error of a closed store
 )
 
 // explained turns a violated unique constraint into the statement's Conflict, and a violated foreign key into a NotFound: the
@@ -36,7 +37,8 @@ func explained(err error, s *statement) error {
 // A timeout is one; that of the caller is interrupted, and to be looked for first.
 func unavailable(err error) bool {
 	switch sqliteCode(err) {
-	case sqlite3.BUSY, sqlite3.LOCKED, sqlite3.READONLY, sqlite3.IOERR, sqlite3.FULL, sqlite3.CANTOPEN, sqlite3.PROTOCOL:
+	case sqlite3.BUSY, sqlite3.LOCKED, sqlite3.READONLY, sqlite3.IOERR, sqlite3.FULL, sqlite3.CANTOPEN, sqlite3.PROTOCOL,
+		sqlite3.CORRUPT, sqlite3.NOTADB:
 		return true
 	case 0:
 	default:
@@ -61,7 +63,7 @@ func unavailable(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}
-	return errors.Is(err, errLate) || pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+	return errors.Is(err, errLate) || errors.Is(err, errReplaced) || errors.Is(err, errReadOnly) || pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 

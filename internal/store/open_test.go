@@ -62,7 +62,7 @@ func TestNewerVersion(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = perform(t.Context(), s, run("INSERT INTO goose_db_version (version_id, is_applied) SELECT 99, is_applied FROM goose_db_version WHERE version_id = 0"))
+			err = perform(t.Context(), s, run("INSERT INTO sharelinks_versions (version_id, is_applied) SELECT 99, is_applied FROM sharelinks_versions WHERE version_id = 0"))
 			if err := errors.Join(err, s.Close()); err != nil {
 				t.Fatal(err)
 			}

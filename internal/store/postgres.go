@@ -56,6 +56,17 @@ func openPostgres(ctx context.Context, databaseURL string, s *Store) error {
 	return nil
 }
 
+// ping finds out whether the database can be written: a primary that became a standby can still be read.
+func (e *postgres) ping(ctx context.Context) error {
+	var readOnly string
+	err := e.find(ctx, &statement{sql: "SELECT current_setting('transaction_read_only') FROM first_start", row: func(r scanner) error { return r.Scan(&readOnly) }})
+	if err == nil && readOnly == "on" {
+		e.pool.Reset() // the next connection may lead to the primary
+		return errReadOnly
+	}
+	return err
+}
+
 func (e *postgres) find(ctx context.Context, query *statement) error {
 	return e.finder.do(ctx, &job{find: query})
 }
@@ -122,6 +133,9 @@ func (e *postgres) transaction(ctx context.Context, batch []*job) error {
 	for try := 1; ; try++ {
 		err := transact(ctx, conn, "BEGIN", func(ctx context.Context, tx querier) error { return e.store.perform(ctx, tx, batch) })
 		if err == nil || ctx.Err() != nil || try == postgresTries || !lostRace(err) {
+			if sqlState(err) == "25006" {
+				e.pool.Reset() // the connections lead to a primary that became a standby
+			}
 			return late(ctx, err)
 		}
 	}

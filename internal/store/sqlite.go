@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 )
 
 // sqlite is the engine of a SQLite database: one connection that writes, and a pool of connections that read.
 type sqlite struct {
+	file    *sqliteFile
 	conn    *sqliteConn // used by writer only
 	writer  *batcher
 	readers *sqliteReaders
@@ -25,7 +24,8 @@ func openSQLite(ctx context.Context, path string, s *Store) error {
 	if err != nil {
 		return fmt.Errorf("find the database: %w", err)
 	}
-	if err := createFiles(path, s.options); err != nil {
+	file, err := openFile(ctx, path, s.options)
+	if err != nil {
 		return err
 	}
 	conn, err := openSQLiteConn(ctx, writerDSN(path, s.options.Volatile))
@@ -37,25 +37,33 @@ func openSQLite(ctx context.Context, path string, s *Store) error {
 	if err != nil {
 		return fmt.Errorf("open the database %s: %w", path, err)
 	}
-	e := &sqlite{conn: conn, readers: newSQLiteReaders(readerDSN(path)), store: s}
+	e := &sqlite{file: file, conn: conn, readers: newSQLiteReaders(readerDSN(path)), store: s}
 	e.writer = startBatcher(1, s.options.Queue, e.commit)
 	s.engine = e
 	return nil
 }
 
+// ping notices that the file is not the one that was opened, and pages that are damaged.
+func (e *sqlite) ping(ctx context.Context) error {
+	if err := e.file.check(); err != nil {
+		return err
+	}
+	return e.find(ctx, tablesThere())
+}
+
 func (e *sqlite) find(ctx context.Context, query *statement) error {
-	return e.readers.with(ctx, func(c *sqliteConn) error { return c.run(ctx, query) })
+	return e.file.notice(e.readers.with(ctx, func(c *sqliteConn) error { return c.run(ctx, query) }))
 }
 
 func (e *sqlite) read(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
-	return e.readers.with(ctx, func(c *sqliteConn) error {
+	return e.file.notice(e.readers.with(ctx, func(c *sqliteConn) error {
 		if err := c.do(ctx, "BEGIN"); err != nil {
 			return err
 		}
 		// It ends whatever became of the caller, and a read has nothing to lose.
 		defer func() { _ = c.do(context.WithoutCancel(ctx), "ROLLBACK") }()
 		return fn(ctx, c)
-	})
+	}))
 }
 
 func (e *sqlite) write(ctx context.Context, j *job) error { return e.writer.do(ctx, j) }
@@ -75,7 +83,10 @@ func (e *sqlite) close() error {
 func (e *sqlite) commit(batch []*job) {
 	defer e.store.options.ObserveBatch(len(batch))
 	ctx := context.Background()
-	err := e.conn.do(ctx, "BEGIN IMMEDIATE")
+	err := e.file.check()
+	if err == nil {
+		err = e.conn.do(ctx, "BEGIN IMMEDIATE")
+	}
 	if err == nil {
 		if err = e.store.perform(ctx, e.conn, batch); err != nil && len(batch) > 1 {
 			// SQLite may have rolled back already; then there is nothing to roll back and the second BEGIN says what is wrong.
@@ -96,6 +107,8 @@ func (e *sqlite) commit(batch []*job) {
 			}
 		}
 	}
+	_ = e.file.notice(err)
+	e.file.log.look()
 }
 
 // eachByItself runs each job in a savepoint. The error is one that leaves nothing to commit.
@@ -124,7 +137,8 @@ func writerDSN(path string, volatile bool) string {
 	if volatile {
 		synchronous = "OFF"
 	}
-	return dsn(path, "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)", "cache_size(-65536)")
+	return dsn(path, "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)", "cache_size(-65536)",
+		fmt.Sprintf("journal_size_limit(%d)", walLimit))
 }
 
 // readerDSN leaves the journal mode out: it stays with the file.
@@ -145,36 +159,4 @@ func dsn(path string, pragmas ...string) string {
 	pragmas = append([]string{fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())}, pragmas...)
 	// modeof gives the write-ahead log the permissions of the file.
 	return "file://" + strings.Join(segments, "/") + "?modeof=" + strings.ReplaceAll(url.QueryEscape(path), "+", "%20") + "&_pragma=" + strings.Join(pragmas, "&_pragma=")
-}
-
-// createFiles makes the database file, if there is none, readable by its owner only: it holds tokens. SQLite would make it,
-// and the index of the write-ahead log beside it, with the permissions that the umask leaves.
-func createFiles(path string, o Options) error {
-	mode := fs.FileMode(0o600)
-	info, err := os.Stat(path)
-	switch {
-	case err == nil && info.IsDir():
-		return fmt.Errorf("the database %s is a directory; give the path of a file", path)
-	case err == nil:
-		if mode = info.Mode().Perm(); mode&0o077 != 0 {
-			o.Logger.Warn("others on this machine may read the database", "path", path, "permissions", mode.String())
-		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("find the database: %w", err)
-	}
-	for _, name := range []string{path, path + "-shm"} {
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
-		switch {
-		case err == nil:
-			err = f.Close()
-		case errors.Is(err, fs.ErrExist):
-			err = nil
-		case errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("the directory %s of the database does not exist; create it first", filepath.Dir(path))
-		}
-		if err != nil {
-			return fmt.Errorf("create the database: %w", err)
-		}
-	}
-	return nil
 }

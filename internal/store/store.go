@@ -51,6 +51,11 @@ type Options struct {
 	Remember time.Duration
 	// Observe, unless nil, gets the time that each operation took, waiting included.
 	Observe func(operation string, elapsed time.Duration)
+	// Examine has all of a SQLite database read, when it was not closed when it was last used, before it is used again: 1 GB
+	// takes some seconds. A damaged one is refused.
+	Examine bool
+	// ObserveLog, unless nil, gets the size of SQLite's write-ahead log in bytes after each commit.
+	ObserveLog func(bytes int64)
 	// ObserveBatch, unless nil, gets the number of writes in each commit that several may share.
 	ObserveBatch func(writes int)
 
@@ -59,6 +64,8 @@ type Options struct {
 
 // engine is a database and the way it is driven.
 type engine interface {
+	// ping returns an error when the database cannot be read or would refuse to be written.
+	ping(ctx context.Context) error
 	// find runs a query that an index answers.
 	find(ctx context.Context, query *statement) error
 	// read runs fn on a connection that reads. All of its statements see the database at one instant.
@@ -89,6 +96,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.ObserveBatch == nil {
 		o.ObserveBatch = func(int) {}
 	}
+	if o.ObserveLog == nil {
+		o.ObserveLog = func(int64) {}
+	}
 	if err := CheckURL(url); err != nil {
 		return nil, err
 	}
@@ -113,8 +123,12 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 
 // Ping tells whether the store can answer, by asking it something.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := find(ctx, s, "ping", one(number[int], "the database has lost its tables", "SELECT id FROM first_start"))
-	return err
+	return s.observed(ctx, "ping", func() error { return s.engine.ping(ctx) })
+}
+
+// tablesThere returns a query that fails when the tables are gone.
+func tablesThere() *statement {
+	return &statement{sql: "SELECT id FROM first_start", row: func(scanner) error { return nil }}
 }
 
 // Close waits for the writes that were accepted and closes the database. From then on every operation is Unavailable.

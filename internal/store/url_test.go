@@ -58,7 +58,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	for url, want := range map[string]string{
 		"sqlite:" + dir:                     "is a directory",
 		"sqlite:" + dir + "/none/links.db":  "the directory " + dir + "/none of the database does not exist",
-		"sqlite:" + dir + "/text":           "not a database",
+		"sqlite:" + dir + "/text":           "not a SQLite database",
 		"postgres:///links?host=" + dir:     "connect",
 		"postgres://u:secret@127.0.0.1:1/d": "connect",
 	} {
