@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/sharelinks-dev/sharelinks/api"
+	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
@@ -42,6 +44,77 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestNeighbour shares a schema of PostgreSQL with another service that keeps its versions in goose's own table: with one
+// that came first, with one that came last, and with one whose migrations were taken for ours.
+func TestNeighbour(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		ours      int64 // the version of the tables that are there already
+		neighbour string
+	}{
+		"first":       {0, "1, 2, 3, 4, 5"},
+		"last":        {3, "20240101000000"},
+		"in our rows": {2, "3, 4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.NewDatabase(t)
+			db, err := sql.Open("pgx", url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if c.ours > 0 {
+				fillVersion(t, url, c.ours)
+			} else if _, err := db.ExecContext(t.Context(), "CREATE TABLE goose_db_version (id SERIAL, version_id BIGINT, is_applied BOOLEAN)"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) SELECT unnest(ARRAY["+c.neighbour+"]), TRUE"); err != nil {
+				t.Fatal(err)
+			}
+			versions := func() (rows string) {
+				t.Helper()
+				if err := db.QueryRowContext(t.Context(), "SELECT string_agg(version_id::text, ' ' ORDER BY id) FROM goose_db_version").Scan(&rows); err != nil {
+					t.Fatal(err)
+				}
+				return rows
+			}
+			before := versions()
+			s, err := Open(t.Context(), url, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(s.Ping(t.Context()), s.Close()); err != nil {
+				t.Error(err)
+			}
+			if after := versions(); after != before {
+				t.Errorf("the neighbour's versions were %s and are %s", before, after)
+			}
+		})
+	}
+}
+
+// TestVersionWithoutTables has a database that says more than there is.
+func TestVersionWithoutTables(t *testing.T) {
+	t.Parallel()
+	for name, database := range engines {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			s, err := Open(t.Context(), url, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(perform(t.Context(), s, run("DROP TABLE first_start")), s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err = Open(t.Context(), url, Options{}); err == nil || !strings.Contains(err.Error(), "sharelinks_versions says that there are tables of version") {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
+}
+
 // fillVersion makes a database with the schema of this version and the rows of all files up to it.
 func fillVersion(t *testing.T, url string, version int64) {
 	t.Helper()
@@ -54,7 +127,11 @@ func fillVersion(t *testing.T, url string, version int64) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	provider, err := goose.NewProvider(dialect, db, os.DirFS(filepath.Join("migrations", dir)), goose.WithDisableGlobalRegistry(true))
+	table := goose.DefaultTablename // until there was a name of our own
+	if version > 3 {
+		table = versionTable
+	}
+	provider, err := goose.NewProvider(dialect, db, os.DirFS(filepath.Join("migrations", dir)), goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
 	if err == nil {
 		_, err = provider.UpTo(t.Context(), version)
 	}
