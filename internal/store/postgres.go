@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +47,11 @@ func openPostgres(ctx context.Context, databaseURL string, s *Store) error {
 	if err != nil {
 		return fmt.Errorf("open the PostgreSQL database: %w", err)
 	}
+	if !strings.Contains(databaseURL, "default_query_exec_mode=") {
+		if pool, err = unprepared(ctx, pool, s.options.Logger); err != nil {
+			return fmt.Errorf("open the PostgreSQL database: %w", err)
+		}
+	}
 	if err := migratePostgres(ctx, pool); err != nil {
 		pool.Close()
 		return fmt.Errorf("open the PostgreSQL database: %w", err)
@@ -54,6 +61,28 @@ func openPostgres(ctx context.Context, databaseURL string, s *Store) error {
 	e.finder = startBatcher(postgresWorkers, s.options.Queue, e.findAll)
 	s.engine, s.locks = e, locks{forUpdate: " FOR UPDATE", forShare: " FOR KEY SHARE"}
 	return nil
+}
+
+// unprepared returns the pool, or, when there is a pooler between it and the server, another that prepares no statements: a
+// pooler may run the next transaction on another session, which does not have them. What tells is the number of the server's
+// process: a pooler makes up one of its own for the connection.
+func unprepared(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) (*pgxpool.Pool, error) {
+	var server, told uint32
+	err := pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+		told = c.Conn().PgConn().PID()
+		return c.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeExec).Scan(&server)
+	})
+	if err == nil && server == told {
+		return pool, nil
+	}
+	pool.Close()
+	if err != nil {
+		return nil, err
+	}
+	logger.Info("a pooler such as PgBouncer is in front of PostgreSQL, so no statements are prepared; default_query_exec_mode=cache_statement in the database URL prepares them")
+	config := pool.Config()
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	return pgxpool.NewWithConfig(ctx, config)
 }
 
 // ping finds out whether the database can be written: a primary that became a standby can still be read.
