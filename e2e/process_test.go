@@ -40,7 +40,7 @@ type process struct {
 // serveCommand runs the server on a free port, in an empty directory.
 func serveCommand(t testing.TB, database string, flags ...string) *exec.Cmd {
 	t.Helper()
-	cmd := command(binary, append([]string{"serve", "--addr", "127.0.0.1:0", "--database", database}, flags...)...)
+	cmd := command(binary, append([]string{"serve", "--addr", "127.0.0.1:0", "--database", database, "--rate-limit", "0"}, flags...)...)
 	cmd.Dir = t.TempDir()
 	return cmd
 }

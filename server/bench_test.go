@@ -128,6 +128,7 @@ func BenchmarkSQLite(b *testing.B) {
 
 func benchmarkServer(b *testing.B, wrap func(sharelink.Store) sharelink.Store) {
 	config := DefaultConfig()
+	config.RateLimit = 0
 	config.Database = "sqlite:" + filepath.Join(b.TempDir(), "bench.db")
 	config.PublicURL = "http://links.test"
 	m := newMetrics("bench")

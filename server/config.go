@@ -80,6 +80,7 @@ func DefaultConfig() Config {
 		Personas:  PersonasLocal,
 		AnamURL:   "https://api.anam.ai",
 		Bootstrap: true,
+		RateLimit: 500,
 		// An office behind one address feels none of these.
 		OpenRate:          30,
 		OpenBurst:         60,

@@ -79,7 +79,7 @@ func start(t testing.TB, wrap func(sharelink.Store) sharelink.Store, changes ...
 	config.PublicURL = "http://links.test"
 	config.Logger = slog.New(slog.NewJSONHandler(ts.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	config.Now = ts.now
-	config.OpenRate, config.LinkOpenRate, config.UnknownTokenRate = 0, 0, 0 // tests of them set them: the clock stands still
+	config.RateLimit, config.OpenRate, config.LinkOpenRate, config.UnknownTokenRate = 0, 0, 0, 0 // tests of them set them: the clock stands still
 	for _, change := range changes {
 		change(&config)
 	}

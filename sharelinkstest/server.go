@@ -164,7 +164,7 @@ func (s *Server) assemble(addr string, seed seed) (*server.Server, error) {
 
 	config := server.DefaultConfig()
 	config.Addr, config.PublicURL, config.APIKey, config.Personas = addr, s.URL, s.Key, s.options.personas
-	config.OpenRate, config.LinkOpenRate, config.UnknownTokenRate = 0, 0, 0
+	config.RateLimit, config.OpenRate, config.LinkOpenRate, config.UnknownTokenRate = 0, 0, 0, 0
 	config.Version, config.Logger, config.Now = s.options.version, s.options.logger, s.clock.now
 	if s.options.anam {
 		var err error

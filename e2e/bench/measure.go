@@ -65,7 +65,7 @@ func measure(ctx context.Context, o options, dir string) ([]cell, error) {
 func measureDatabase(ctx context.Context, o options, dir string, bare *process, database string, of cell) ([]cell, error) {
 	fmt.Fprintf(o.progress, "%s: making %d links\n", of.engine, of.links)
 	serve := []string{
-		o.binary, "serve", "--addr", "127.0.0.1:0", "--database", database, "--log-level", "error",
+		o.binary, "serve", "--addr", "127.0.0.1:0", "--database", database, "--log-level", "error", "--rate-limit", "0",
 		// All visitors come from one address here, and it is not the limits that are measured.
 		"--open-rate", "0", "--link-open-rate", "0",
 	}

@@ -32,7 +32,7 @@ func measurePeers(ctx context.Context, o options, dir string) error {
 		// All of them log errors only. Prism then does not say when it is ready.
 		{"Prism's mock", prism, []string{o.prism, "mock", "--port", port, "--verboseLevel", "error", o.spec}},
 		{"sharelinks stub", "", []string{o.binary, "stub", "--addr", "127.0.0.1:0", "--key", key}},
-		{"sharelinks serve", "", []string{o.binary, "serve", "--addr", "127.0.0.1:0", "--database", "sqlite:" + filepath.Join(dir, "peers.db"), "--log-level", "error"}},
+		{"sharelinks serve", "", []string{o.binary, "serve", "--addr", "127.0.0.1:0", "--database", "sqlite:" + filepath.Join(dir, "peers.db"), "--log-level", "error", "--rate-limit", "0"}},
 	} {
 		server, err := startAt(ctx, dir, peer.address, peer.command...)
 		if err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
@@ -69,7 +71,7 @@ func (h held) do(t *testing.T, statement string) {
 
 // perform runs fn as a write.
 func perform(ctx context.Context, s *Store, fn func(ctx context.Context, tx querier) error) error {
-	_, err := change(ctx, s, "test", func(ctx context.Context, tx querier) (struct{}, error) { return struct{}{}, fn(ctx, tx) })
+	_, err := change(ctx, s, uuid.Nil, "test", func(ctx context.Context, tx querier) (struct{}, error) { return struct{}{}, fn(ctx, tx) })
 	return err
 }
 
@@ -109,7 +111,7 @@ func (h held) await(t *testing.T, condition func() bool) {
 // rows returns what is in the table.
 func (h held) rows(t *testing.T) []int {
 	t.Helper()
-	rows, err := read(t.Context(), h.Store, "test", all(number[int], "SELECT n FROM t ORDER BY n"))
+	rows, err := read(t.Context(), h.Store, uuid.Nil, "test", all(number[int], "SELECT n FROM t ORDER BY n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,12 +142,12 @@ func count(ctx context.Context, tx querier, links []sharelink.Link, inserts []*s
 func (s *Store) splitBlocks(ctx context.Context) {
 	query := fmt.Sprintf(selectLargeBlock, 2*s.options.blockSize)
 	for {
-		large, err := read(ctx, s, "large_blocks", all(blockFields, query))
+		large, err := read(ctx, s, uuid.Nil, "large_blocks", all(blockFields, query))
 		if err == nil && len(large) == 0 {
 			return
 		}
 		if err == nil {
-			_, err = change(ctx, s, "split_block", func(ctx context.Context, tx querier) (struct{}, error) {
+			_, err = change(ctx, s, uuid.Nil, "split_block", func(ctx context.Context, tx querier) (struct{}, error) {
 				return struct{}{}, s.splitBlock(ctx, tx, large[0].scope, large[0].first)
 			})
 		}
@@ -200,7 +200,7 @@ func blockFields(b *block) []any { return []any{&b.organization, &b.name, &b.fir
 
 // CheckCounts counts the links and returns a line for each count that is wrong.
 func (s *Store) CheckCounts(ctx context.Context) ([]string, error) {
-	return read(ctx, s, "check_counts", func(ctx context.Context, q querier) (wrong []string, err error) {
+	return read(ctx, s, uuid.Nil, "check_counts", func(ctx context.Context, q querier) (wrong []string, err error) {
 		blocks, err := all(blockFields, selectBlocksOfAll)(ctx, q)
 		if err != nil {
 			return nil, err
@@ -236,7 +236,7 @@ func (s *Store) CheckCounts(ctx context.Context) ([]string, error) {
 
 // Recount makes the counts anew.
 func (s *Store) Recount(ctx context.Context) error {
-	_, err := change(ctx, s, "recount", func(ctx context.Context, tx querier) (struct{}, error) {
+	_, err := change(ctx, s, uuid.Nil, "recount", func(ctx context.Context, tx querier) (struct{}, error) {
 		// On PostgreSQL no link comes or goes before the end.
 		if err := tx.run(ctx, &statement{sql: "SELECT id FROM organizations ORDER BY id" + s.locks.forUpdate}, &statement{sql: "DELETE FROM link_counts"}); err != nil {
 			return struct{}{}, err

@@ -75,7 +75,7 @@ func TestBlocks(t *testing.T) {
 			if wrong, err := s.CheckCounts(t.Context()); err != nil || len(wrong) > 0 {
 				t.Errorf("counts are wrong: %q, %v", wrong, err)
 			}
-			blocks, err := read(t.Context(), s, "test", blocksOf(org.ID))
+			blocks, err := read(t.Context(), s, uuid.Nil, "test", blocksOf(org.ID))
 			if err != nil || len(blocks) < 10 {
 				t.Errorf("%d blocks of all links, %v", len(blocks), err)
 			}

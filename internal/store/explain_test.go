@@ -118,6 +118,6 @@ func TestPlans(t *testing.T) {
 // explain returns the lines of a plan.
 func explain(t *testing.T, s *Store, columns func(line *string) []any, query string, args []any) (string, error) {
 	t.Helper()
-	lines, err := read(t.Context(), s, "test", all(columns, query, args...))
+	lines, err := read(t.Context(), s, uuid.Nil, "test", all(columns, query, args...))
 	return strings.Join(lines, "\n") + "\n", err
 }

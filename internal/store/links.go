@@ -89,7 +89,7 @@ func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharel
 	if link.IsPrimary { // it locks other links, so it does not share its transaction on PostgreSQL
 		j = &job{do: func(ctx context.Context, tx querier) error { return s.create(ctx, tx, []*creation{c}) }}
 	}
-	if err := s.shared(ctx, "create_link", j, func() error { return c.err }); err != nil {
+	if err := s.shared(ctx, link.OrganizationID, "create_link", j, func() error { return c.err }); err != nil {
 		return sharelink.Link{}, err
 	}
 	if s.created.Add(1)%int64(s.options.blockSize) == 0 {
@@ -193,7 +193,7 @@ func replay(ctx context.Context, q querier, organization uuid.UUID, key sharelin
 
 // ForgetKeys implements sharelink.Store.
 func (s *Store) ForgetKeys(ctx context.Context, before time.Time) (int, error) {
-	return change(ctx, s, "forget_keys", affected(deleteIdempotencyKeys, before.UnixMilli()))
+	return change(ctx, s, uuid.Nil, "forget_keys", affected(deleteIdempotencyKeys, before.UnixMilli()))
 }
 
 // Link implements sharelink.Store.
@@ -204,7 +204,7 @@ func (s *Store) Link(ctx context.Context, organization, id uuid.UUID) (sharelink
 // UpdateLink implements sharelink.Store. The row is locked from its reading to the end of the transaction, so the change is
 // applied to what the link is.
 func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sharelink.Change, now time.Time) (sharelink.Link, error) {
-	return change(ctx, s, "update_link", func(ctx context.Context, tx querier) (link sharelink.Link, err error) {
+	return change(ctx, s, organization, "update_link", func(ctx context.Context, tx querier) (link sharelink.Link, err error) {
 		promote := c.IsPrimary != nil && *c.IsPrimary
 		if promote {
 			if err := tx.run(ctx, &statement{sql: lockOrganization, args: []any{organization}}); err != nil {
@@ -234,7 +234,7 @@ func lockRow(lock string, organization uuid.UUID) []*statement {
 
 // DeleteLink implements sharelink.Store.
 func (s *Store) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error) {
-	return change(ctx, s, "delete_link", func(ctx context.Context, tx querier) (sharelink.Link, error) {
+	return change(ctx, s, organization, "delete_link", func(ctx context.Context, tx querier) (sharelink.Link, error) {
 		// As a create does by itself: no block may be split meanwhile.
 		if err := tx.later(ctx, lockRow(s.locks.forShare, organization)...); err != nil {
 			return sharelink.Link{}, err

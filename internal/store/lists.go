@@ -22,7 +22,7 @@ const (
 
 // Links implements sharelink.Store.
 func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
-	return read(ctx, s, "list_links", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Link], error) {
+	return read(ctx, s, organization, "list_links", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Link], error) {
 		page := sharelink.Page[sharelink.Link]{Items: []sharelink.Link{}}
 		if !storable(f.Search) {
 			return page, nil // no name, token or id is like it

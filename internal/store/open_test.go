@@ -311,7 +311,7 @@ func TestPostgresWrites(t *testing.T) {
 	}
 	defer s.Close()
 	count := func() int {
-		n, err := read(t.Context(), s, "test", one(number[int], "", "SELECT COUNT(*) FROM t"))
+		n, err := read(t.Context(), s, uuid.Nil, "test", one(number[int], "", "SELECT COUNT(*) FROM t"))
 		if err != nil {
 			t.Error(err)
 		}

@@ -75,7 +75,7 @@ func (s *Store) CreateOrganization(ctx context.Context, o sharelink.Organization
 
 // Organizations implements sharelink.Store.
 func (s *Store) Organizations(ctx context.Context) ([]sharelink.Organization, error) {
-	return read(ctx, s, "list_organizations", all(organizationFields, selectOrganizations))
+	return read(ctx, s, uuid.Nil, "list_organizations", all(organizationFields, selectOrganizations))
 }
 
 // OrganizationNamed implements sharelink.Store.
@@ -96,7 +96,7 @@ func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sha
 func (s *Store) SetWatermarkRemoval(ctx context.Context, name string, allowed bool) (sharelink.Organization, error) {
 	defer s.forgetRecent()
 	update := one(organizationFields, sharelink.NoOrganization, updateWatermarkRemoval, allowed, name)
-	return change(ctx, s, "update_organization", update)
+	return change(ctx, s, uuid.Nil, "update_organization", update)
 }
 
 // AddPersona implements sharelink.Store.
@@ -106,7 +106,7 @@ func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
 
 // PersonasOf implements sharelink.Store.
 func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Persona, error) {
-	return read(ctx, s, "list_personas", all(personaFields, selectPersonas, organization))
+	return read(ctx, s, organization, "list_personas", all(personaFields, selectPersonas, organization))
 }
 
 // Persona implements sharelink.Store.
@@ -119,7 +119,7 @@ func (s *Store) Persona(ctx context.Context, organization, id uuid.UUID) (sharel
 // RemovePersona implements sharelink.Store.
 func (s *Store) RemovePersona(ctx context.Context, organization, id uuid.UUID) (int, error) {
 	defer s.forgetRecent()
-	return change(ctx, s, "remove_persona", func(ctx context.Context, tx querier) (links int, err error) {
+	return change(ctx, s, organization, "remove_persona", func(ctx context.Context, tx querier) (links int, err error) {
 		removed := &statement{sql: deletePersona, args: []any{organization, id}}
 		counted := &statement{sql: countLinksToPersona, args: removed.args, row: func(r scanner) error { return r.Scan(&links) }}
 		if err = tx.run(ctx, removed, counted); err == nil && removed.affected == 0 {
@@ -136,24 +136,24 @@ func (s *Store) AddKey(ctx context.Context, k sharelink.Key, hash sharelink.Hash
 
 // KeysOf implements sharelink.Store.
 func (s *Store) KeysOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Key, error) {
-	return read(ctx, s, "list_keys", all(keyFields, selectKeys, organization))
+	return read(ctx, s, organization, "list_keys", all(keyFields, selectKeys, organization))
 }
 
 // RevokeKey implements sharelink.Store.
 func (s *Store) RevokeKey(ctx context.Context, prefix string, at time.Time) (sharelink.Key, error) {
 	defer s.forgetRecent()
-	return change(ctx, s, "revoke_key", one(keyFields, sharelink.NoKey, revokeKey, prefix, at.UnixMilli()))
+	return change(ctx, s, uuid.Nil, "revoke_key", one(keyFields, sharelink.NoKey, revokeKey, prefix, at.UnixMilli()))
 }
 
 // Bootstrap implements sharelink.Store.
 func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p sharelink.Persona, key *sharelink.Key, hash sharelink.Hash) (bool, error) {
 	anyOrganization := one(func(exists *bool) []any { return []any{exists} }, sharelink.NoOrganization, selectAnyOrganization)
 	// Asked without a lock first: on every start but the first this is all there is to do.
-	exists, err := read(ctx, s, "bootstrap", anyOrganization)
+	exists, err := read(ctx, s, uuid.Nil, "bootstrap", anyOrganization)
 	if err != nil || exists {
 		return false, err
 	}
-	return change(ctx, s, "bootstrap", func(ctx context.Context, tx querier) (bool, error) {
+	return change(ctx, s, uuid.Nil, "bootstrap", func(ctx context.Context, tx querier) (bool, error) {
 		if err := tx.run(ctx, &statement{sql: lockFirstStart}); err != nil {
 			return false, err
 		}
@@ -173,7 +173,7 @@ func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p share
 
 // SigningKey implements sharelink.Store.
 func (s *Store) SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error) {
-	return change(ctx, s, "signing_key", func(ctx context.Context, tx querier) (key sharelink.SigningKey, err error) {
+	return change(ctx, s, uuid.Nil, "signing_key", func(ctx context.Context, tx querier) (key sharelink.SigningKey, err error) {
 		var seed []byte
 		err = tx.run(ctx,
 			&statement{sql: insertSigningKey, args: []any{first.Seed[:], instant(first.CreatedAt)}},

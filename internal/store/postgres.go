@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,6 +60,7 @@ func openPostgres(ctx context.Context, databaseURL string, s *Store) error {
 	e := &postgres{pool: pool, store: s}
 	e.writer = startBatcher(postgresWorkers, s.options.Queue, e.commit)
 	e.finder = startBatcher(postgresWorkers, s.options.Queue, e.findAll)
+	s.reading, s.changing, s.sharing = newTurns(s.options.Connections/4), newTurns(s.options.Connections/4), newTurns(s.options.Queue/2)
 	s.engine, s.locks = e, locks{forUpdate: " FOR UPDATE", forShare: " FOR KEY SHARE"}
 	return nil
 }
@@ -119,7 +121,14 @@ func (e *postgres) read(ctx context.Context, fn func(ctx context.Context, q quer
 		return err
 	}
 	defer conn.Release()
-	return transact(ctx, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", fn)
+	begin := []*statement{{sql: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}}
+	if deadline, ok := ctx.Deadline(); ok {
+		// Or the server would go on after the end of ctx, which only ends the connection.
+		begin = append(begin, &statement{
+			sql: "SELECT set_config('statement_timeout', $1, TRUE)", args: []any{strconv.FormatInt(max(time.Until(deadline).Milliseconds(), 1), 10)},
+		})
+	}
+	return transact(ctx, conn, begin, fn)
 }
 
 // write runs a create or an open together with those that wait, and any other job in a transaction of its own: what it
@@ -160,7 +169,7 @@ func (e *postgres) transaction(ctx context.Context, batch []*job) error {
 	ctx, cancel = context.WithTimeoutCause(context.WithoutCancel(ctx), postgresWriteTimeout, errLate)
 	defer cancel()
 	for try := 1; ; try++ {
-		err := transact(ctx, conn, "BEGIN", func(ctx context.Context, tx querier) error { return e.store.perform(ctx, tx, batch) })
+		err := transact(ctx, conn, []*statement{{sql: "BEGIN"}}, func(ctx context.Context, tx querier) error { return e.store.perform(ctx, tx, batch) })
 		if err == nil || ctx.Err() != nil || try == postgresTries || !lostRace(err) {
 			if sqlState(err) == "25006" {
 				e.pool.Reset() // the connections lead to a primary that became a standby
@@ -191,9 +200,9 @@ func lostRace(err error) bool {
 	return state == "40001" || state == "40P01"
 }
 
-// transact runs fn in a transaction on the connection. The statement that begins it goes with fn's first message.
-func transact(ctx context.Context, conn *pgxpool.Conn, begin string, fn func(ctx context.Context, tx querier) error) error {
-	tx := &postgresTransaction{conn: conn, waiting: []*statement{{sql: begin}}}
+// transact runs fn in a transaction on the connection. The statements that begin it go with fn's first message.
+func transact(ctx context.Context, conn *pgxpool.Conn, begin []*statement, fn func(ctx context.Context, tx querier) error) error {
+	tx := &postgresTransaction{conn: conn, waiting: begin}
 	err := fn(ctx, tx)
 	if err == nil {
 		err = tx.run(ctx, &statement{sql: "COMMIT"})

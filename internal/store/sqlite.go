@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
-// sqlite is the engine of a SQLite database: one connection that writes, and a pool of connections that read.
+// sqlite is the engine of a SQLite database: one connection that writes, a pool of connections that read, and another of those
+// that find, which wait for no reader.
 type sqlite struct {
 	file    *sqliteFile
 	conn    *sqliteConn // used by writer only
 	writer  *batcher
 	readers *sqliteReaders
+	finders *sqliteReaders
 	store   *Store
 }
 
@@ -37,9 +40,11 @@ func openSQLite(ctx context.Context, path string, s *Store) error {
 	if err != nil {
 		return fmt.Errorf("open the database %s: %w", path, err)
 	}
-	e := &sqlite{file: file, conn: conn, readers: newSQLiteReaders(readerDSN(path)), store: s}
+	readers := max(4, runtime.GOMAXPROCS(0))
+	e := &sqlite{file: file, conn: conn, readers: newSQLiteReaders(readerDSN(path), readers), finders: newSQLiteReaders(readerDSN(path), readers), store: s}
 	e.writer = startBatcher(1, s.options.Queue, e.commit)
 	s.engine = e
+	s.reading, s.changing, s.sharing = newTurns(readers/2), newTurns(s.options.Queue/4), newTurns(s.options.Queue/2)
 	return nil
 }
 
@@ -52,7 +57,7 @@ func (e *sqlite) ping(ctx context.Context) error {
 }
 
 func (e *sqlite) find(ctx context.Context, query *statement) error {
-	return e.file.notice(e.readers.with(ctx, func(c *sqliteConn) error { return c.run(ctx, query) }))
+	return e.file.notice(e.finders.with(ctx, func(c *sqliteConn) error { return c.run(ctx, query) }))
 }
 
 func (e *sqlite) read(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
@@ -71,7 +76,7 @@ func (e *sqlite) write(ctx context.Context, j *job) error { return e.writer.do(c
 // Readers are closed first: the last connection to close moves the write-ahead log into the file, and only a writer can.
 func (e *sqlite) close() error {
 	e.writer.stop()
-	return errors.Join(e.readers.close(), e.conn.close())
+	return errors.Join(e.readers.close(), e.finders.close(), e.conn.close())
 }
 
 // commit runs a batch in one transaction and sets the err of each job. No context of a caller is used: a statement that is

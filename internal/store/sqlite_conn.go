@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -208,8 +207,8 @@ type sqliteReaders struct {
 	closed bool
 }
 
-func newSQLiteReaders(dsn string) *sqliteReaders {
-	return &sqliteReaders{dsn: dsn, busy: make(chan struct{}, max(4, runtime.GOMAXPROCS(0)))}
+func newSQLiteReaders(dsn string, most int) *sqliteReaders {
+	return &sqliteReaders{dsn: dsn, busy: make(chan struct{}, most)}
 }
 
 // with runs fn on a connection that nothing else uses meanwhile.

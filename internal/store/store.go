@@ -27,8 +27,10 @@ type Store struct {
 	options Options
 	engine  engine
 	locks   locks
-	created atomic.Int64 // links, by this store
-	closed  atomic.Bool
+	// What one organization may have running at a time: reads, changes that share no transaction, and those that do.
+	reading, changing, sharing *turns
+	created                    atomic.Int64 // links, by this store
+	closed                     atomic.Bool
 
 	// What Options.Remember is about.
 	byName   *recent[string, sharelink.Organization]
@@ -59,7 +61,8 @@ type Options struct {
 	// ObserveBatch, unless nil, gets the number of writes in each commit that several may share.
 	ObserveBatch func(writes int)
 
-	blockSize int // see counts.go; 5,000 when 0
+	blockSize   int           // see counts.go; 5,000 when 0
+	readTimeout time.Duration // of what an organization reads, its turn included; 10 s when 0
 }
 
 // engine is a database and the way it is driven.
@@ -93,6 +96,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	o.Queue = cmp.Or(o.Queue, 1024)
 	o.Connections = cmp.Or(o.Connections, 16)
 	o.blockSize = cmp.Or(o.blockSize, 5000)
+	o.readTimeout = cmp.Or(o.readTimeout, 10*time.Second)
 	if o.ObserveBatch == nil {
 		o.ObserveBatch = func(int) {}
 	}
@@ -157,30 +161,40 @@ func (f finder) later(ctx context.Context, statements ...*statement) error {
 	return f.run(ctx, statements...)
 }
 
-// read runs an operation that changes nothing. All of its statements see the database at one instant.
-func read[T any](ctx context.Context, s *Store, name string, run operation[T]) (T, error) {
-	return observe(ctx, s, name, s.engine.read, run)
+// read runs an operation that changes nothing, in a turn of the organization and in limited time. All of its statements see
+// the database at one instant.
+func read[T any](ctx context.Context, s *Store, organization uuid.UUID, name string, run operation[T]) (T, error) {
+	return observe(ctx, s, name, func(ctx context.Context, fn func(context.Context, querier) error) error {
+		if organization != uuid.Nil {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, s.options.readTimeout, errLate)
+			defer cancel()
+		}
+		return late(ctx, s.reading.run(ctx, organization, func() error { return s.engine.read(ctx, fn) }))
+	}, run)
 }
 
-// change runs a write and returns what it returned, or the zero value with an error.
-func change[T any](ctx context.Context, s *Store, name string, run operation[T]) (T, error) {
+// change runs a write, in a turn of the organization, and returns what it returned, or the zero value with an error.
+func change[T any](ctx context.Context, s *Store, organization uuid.UUID, name string, run operation[T]) (T, error) {
 	return observe(ctx, s, name, func(ctx context.Context, fn func(context.Context, querier) error) error {
-		return s.engine.write(ctx, &job{do: fn})
+		return s.changing.run(ctx, organization, func() error { return s.engine.write(ctx, &job{do: fn}) })
 	}, run)
 }
 
 // write runs statements that change something.
 func (s *Store) write(ctx context.Context, name string, statements ...*statement) error {
-	_, err := change(ctx, s, name, func(ctx context.Context, tx querier) (struct{}, error) {
+	_, err := change(ctx, s, uuid.Nil, name, func(ctx context.Context, tx querier) (struct{}, error) {
 		return struct{}{}, tx.run(ctx, statements...)
 	})
 	return err
 }
 
-// shared runs a job that may share its transaction. outcome returns the error of a job that was done.
-func (s *Store) shared(ctx context.Context, name string, j *job, outcome func() error) error {
+// shared runs a job that may share its transaction, in a turn of the organization. outcome returns the error of a job that was
+// done.
+func (s *Store) shared(ctx context.Context, organization uuid.UUID, name string, j *job, outcome func() error) error {
 	return s.observed(ctx, name, func() error {
-		if err := s.engine.write(ctx, j); err != nil {
+		err := s.sharing.run(ctx, organization, func() error { return s.engine.write(ctx, j) })
+		if err != nil {
 			return err
 		}
 		return outcome()

@@ -55,7 +55,7 @@ type spending struct {
 // Spend implements sharelink.Store.
 func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) (sharelink.Link, sharelink.Status, error) {
 	spent := &spending{token: token, visit: visit}
-	err := s.shared(ctx, "spend", &job{spend: spent}, func() error {
+	err := s.shared(ctx, visit.OrganizationID, "spend", &job{spend: spent}, func() error {
 		if spent.status == "" {
 			return &sharelink.Error{Code: sharelink.NotFound, Detail: sharelink.NoToken}
 		}
@@ -121,13 +121,13 @@ func addVisit(v sharelink.Visit) *statement {
 
 // AddVisit implements sharelink.Store.
 func (s *Store) AddVisit(ctx context.Context, visit sharelink.Visit) error {
-	return s.shared(ctx, "add_visit", &job{visit: addVisit(visit)}, func() error { return nil })
+	return s.shared(ctx, visit.OrganizationID, "add_visit", &job{visit: addVisit(visit)}, func() error { return nil })
 }
 
 // Settle implements sharelink.Store. The visit's row is the reservation: only the call that changes its outcome from opened
 // gives its use back.
 func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome) (bool, error) {
-	return change(ctx, s, "settle", func(ctx context.Context, tx querier) (bool, error) {
+	return change(ctx, s, uuid.Nil, "settle", func(ctx context.Context, tx querier) (bool, error) {
 		settled, err := affected(settleVisit, string(outcome), visit.LinkID, visit.ID, string(sharelink.Opened))(ctx, tx)
 		if err == nil && settled == 1 && outcome == sharelink.UpstreamRefused {
 			err = tx.later(ctx, &statement{sql: giveBackUse, args: []any{visit.OrganizationID, visit.LinkID}})
@@ -138,7 +138,7 @@ func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome share
 
 // Visits implements sharelink.Store.
 func (s *Store) Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
-	return read(ctx, s, "list_visits", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Visit], error) {
+	return read(ctx, s, organization, "list_visits", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Visit], error) {
 		page := sharelink.Page[sharelink.Visit]{Items: []sharelink.Visit{}}
 		if _, err := one(linkFields, sharelink.NoLink, selectLink, organization, link)(ctx, q); err != nil {
 			return page, err
@@ -157,7 +157,7 @@ const sweepBatch = 1000
 func (s *Store) ForgetVisits(ctx context.Context, before time.Time) (int, error) {
 	forgotten := 0
 	for {
-		n, err := change(ctx, s, "forget_visits", affected(deleteVisits, sharelink.FirstID(before), sweepBatch))
+		n, err := change(ctx, s, uuid.Nil, "forget_visits", affected(deleteVisits, sharelink.FirstID(before), sweepBatch))
 		if err != nil {
 			return forgotten, err
 		}
