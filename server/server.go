@@ -162,6 +162,11 @@ func (s *Server) startSweeper(db sharelink.Store) func() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() {
+		if err := s.service.KeepSettling(ctx); err != nil {
+			s.logger.Error("uses could not be given back before the stop", "error", err)
+		}
+	})
+	sweeper.Go(func() {
 		tick := time.NewTicker(time.Hour)
 		defer tick.Stop()
 		for {

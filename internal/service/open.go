@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
-
-// settleTimeout bounds how long a use may take to be given back. Its visitor may be gone by then.
-const settleTimeout = 5 * time.Second
 
 // LinkByToken returns the link with this token and its status now. Errors: LinkNotFound, also for a text that cannot be a
 // token, because a visitor who types it has a bad link and not a bad request; Unavailable.
@@ -78,11 +74,11 @@ func (s *Service) session(ctx context.Context, link sharelink.Link, visit sharel
 		failure = &sharelink.Error{Code: sharelink.PersonaTimeout, Detail: "the persona did not answer as it should; the use may have been spent", Err: err}
 	}
 	s.options.Observe(outcome)
-	settling, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	if _, err := s.options.Store.Settle(settling, visit, outcome); err != nil {
-		// The visitor's answer is the same. The use is lost, and the log says so.
-		failure = failure.WithCause(fmt.Errorf("settle the visit: %w", err))
+	if err := s.settle(ctx, settlement{visit, outcome}); err != nil {
+		failure = failure.WithCause(err)
+		if outcome == sharelink.UpstreamRefused {
+			failure.Detail = "the persona is not available at the moment; the use is not given back yet, but will be"
+		}
 	}
 	return sharelink.Session{}, failure
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -150,6 +152,54 @@ func TestOpenLogsWhatTheStoreCouldNot(t *testing.T) {
 	if _, _, err := s.Open(t.Context(), link, sharelink.Visitor{}); !errors.Is(err, down) {
 		t.Errorf("%v", err)
 	}
+}
+
+// A use that cannot be given back at once is given back later, and until then nobody is told that it was.
+func TestSettleLater(t *testing.T) {
+	t.Parallel()
+	for name, stopped := range map[string]bool{"while serving": false, "at the stop": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := &busyStore{oneLink: oneLink{link: sharelink.Link{Token: "sh_x", Terms: sharelink.Terms{Enabled: true}}, status: sharelink.Active}}
+				store.busy.Store(true)
+				refusing := answering{err: &sharelink.Error{Code: sharelink.PersonaRefused, Detail: "no use was spent"}}
+				s := New(Options{Store: store, Sessions: refusing})
+				ctx, stop := context.WithCancel(t.Context())
+				kept := make(chan error, 1)
+				go func() { kept <- s.KeepSettling(ctx) }()
+				_, _, err := s.Open(t.Context(), store.link, sharelink.Visitor{})
+				if failure := (*sharelink.Error)(nil); !errors.As(err, &failure) || failure.Code != sharelink.PersonaRefused || !strings.Contains(failure.Detail, "not given back yet") {
+					t.Errorf("error is %v", err)
+				}
+				time.Sleep(time.Minute) // of the bubble: tried in vain
+				if n := len(store.settled); n != 0 {
+					t.Errorf("settled %d times", n)
+				}
+				store.busy.Store(false)
+				if !stopped {
+					time.Sleep(settlePause)
+				}
+				stop()
+				if err := <-kept; err != nil || len(store.settled) != 1 || store.settled[0] != sharelink.UpstreamRefused {
+					t.Errorf("settled %v, error %v", store.settled, err)
+				}
+			})
+		})
+	}
+}
+
+// busyStore is a store of one link that settles nothing while it is busy.
+type busyStore struct {
+	oneLink
+	busy atomic.Bool
+}
+
+func (s *busyStore) Settle(ctx context.Context, v sharelink.Visit, o sharelink.Outcome) (bool, error) {
+	if s.busy.Load() {
+		return false, &sharelink.Error{Code: sharelink.Unavailable}
+	}
+	return s.oneLink.Settle(ctx, v, o)
 }
 
 func TestLinkByToken(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 // Service is the one way to the store. Its errors are *sharelink.Error, or failures inside.
 type Service struct {
 	plain
-	options Options
+	options   Options
+	unsettled unsettled
 }
 
 // plain are the methods of the store that the service has as they are, without a rule of its own.

@@ -48,7 +48,8 @@ type Store interface {
 	// AddVisit records a visit that spends nothing.
 	AddVisit(ctx context.Context, visit Visit) error
 	// Settle changes the outcome of a visit from Opened to UpstreamRefused or UpstreamTimeout, and with UpstreamRefused
-	// gives its use back, in one step. It returns whether it did: a visit is settled once.
+	// gives its use back, in one step. It returns whether it did: a visit is settled once. It waits where others would be
+	// refused for lack of room.
 	Settle(ctx context.Context, visit Visit, outcome Outcome) (bool, error)
 	// Visits returns one page of the visits of the organization's link, or a NotFound for the link.
 	Visits(ctx context.Context, organization, link uuid.UUID, p Paging) (Page[Visit], error)

@@ -29,6 +29,7 @@ type job struct {
 	create *creation
 	spend  *spending
 	do     func(ctx context.Context, tx querier) error
+	must   bool // be accepted: it waits for room in the queue instead of being refused
 
 	state atomic.Int32
 	err   error
@@ -64,7 +65,7 @@ func (b *batcher) stop() {
 
 func (b *batcher) do(ctx context.Context, j *job) error {
 	j.done = make(chan struct{})
-	if err := b.enqueue(j); err != nil {
+	if err := b.enqueue(ctx, j); err != nil {
 		return err
 	}
 	select {
@@ -78,11 +79,19 @@ func (b *batcher) do(ctx context.Context, j *job) error {
 	return j.err
 }
 
-func (b *batcher) enqueue(j *job) error {
+func (b *batcher) enqueue(ctx context.Context, j *job) error {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if b.stopped {
 		return errClosed
+	}
+	if j.must {
+		select {
+		case b.queue <- j:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	select {
 	case b.queue <- j:

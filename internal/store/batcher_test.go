@@ -245,6 +245,27 @@ func TestQueueFull(t *testing.T) {
 	}
 }
 
+// What must be written waits for room in a queue that is full.
+func TestSettleWhileQueueIsFull(t *testing.T) {
+	t.Parallel()
+	h := openHeld(t, 1)
+	outcomes := h.enqueue(t, run("INSERT INTO t VALUES (1)"))
+	impatient, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := h.Settle(impatient, sharelink.Visit{}, sharelink.UpstreamRefused); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("of a caller who does not wait: error is %v", err)
+	}
+	settled := make(chan error)
+	go func() {
+		_, err := h.Settle(context.Background(), sharelink.Visit{}, sharelink.UpstreamRefused)
+		settled <- err
+	}()
+	h.release()
+	if err := errors.Join(append(outcomes(), <-settled)...); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCloseFinishesWhatIsWaiting(t *testing.T) {
 	t.Parallel()
 	h := openHeld(t, 0)

@@ -127,13 +127,16 @@ func (s *Store) AddVisit(ctx context.Context, visit sharelink.Visit) error {
 // Settle implements sharelink.Store. The visit's row is the reservation: only the call that changes its outcome from opened
 // gives its use back.
 func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome) (bool, error) {
-	return change(ctx, s, uuid.Nil, "settle", func(ctx context.Context, tx querier) (bool, error) {
-		settled, err := affected(settleVisit, string(outcome), visit.LinkID, visit.ID, string(sharelink.Opened))(ctx, tx)
+	settled := 0
+	j := &job{must: true, do: func(ctx context.Context, tx querier) (err error) {
+		settled, err = affected(settleVisit, string(outcome), visit.LinkID, visit.ID, string(sharelink.Opened))(ctx, tx)
 		if err == nil && settled == 1 && outcome == sharelink.UpstreamRefused {
 			err = tx.later(ctx, &statement{sql: giveBackUse, args: []any{visit.OrganizationID, visit.LinkID}})
 		}
-		return settled == 1, err
-	})
+		return err
+	}}
+	err := s.observed(ctx, "settle", func() error { return s.engine.write(ctx, j) })
+	return err == nil && settled == 1, err
 }
 
 // Visits implements sharelink.Store.
