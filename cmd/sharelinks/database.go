@@ -95,9 +95,10 @@ func (d *database) check() *cobra.Command {
 	var repair bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check that the counts of share links are right",
-		Long: `Check counts the share links in the database and compares that with the counts that lists and
-searches use. The service may run meanwhile. It prints each count that is wrong and exits with 1.
+		Short: "Check that the database is sound",
+		Long: `Check reads all of the database and looks for what cannot be: damaged pages (of SQLite), counts of
+share links that are not how many there are, and links with fewer uses than visits that spent one.
+The service may run meanwhile. It prints a line for each fault and exits with 1.
 
 A count is wrong when something else than the service changed the database, such as a service of an
 older version that went on after the database was upgraded. --repair makes all counts anew; creates
@@ -109,17 +110,27 @@ and deletes wait for it.`,
 					return err
 				}
 			}
-			wrong, err := db.CheckCounts(ctx)
-			if err != nil {
+			faults := []string{}
+			for _, look := range []func(context.Context) ([]string, error){db.CheckPages, db.CheckCounts, db.CheckUses} {
+				found, err := look(ctx)
+				if err != nil {
+					return err
+				}
+				if faults = append(faults, found...); len(faults) > 0 {
+					break // what is read of damaged pages tells nothing
+				}
+			}
+			text := "the database is sound\n"
+			if len(faults) > 0 {
+				text = strings.Join(faults, "\n") + "\n"
+			}
+			if err := d.show(map[string]any{"faults": faults}, text); err != nil || len(faults) == 0 {
 				return err
 			}
-			if len(wrong) == 0 {
-				return d.show(map[string]any{"wrong": []string{}}, "the counts of share links are right\n")
+			return &failure{
+				err:  fmt.Errorf("%d faults in the database", len(faults)),
+				hint: "sharelinks check --repair makes wrong counts anew; for damaged pages, sharelinks restore puts a backup in the place of the database",
 			}
-			if err := d.show(map[string]any{"wrong": wrong}, strings.Join(wrong, "\n")+"\n"); err != nil {
-				return err
-			}
-			return &failure{err: fmt.Errorf("%d counts of share links are wrong", len(wrong)), hint: "sharelinks check --repair makes them anew"}
 		}),
 	}
 	d.group(cmd)

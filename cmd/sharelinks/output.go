@@ -125,9 +125,12 @@ const (
 	eraseLine = "\r\x1b[K"
 )
 
-// step counts one more, and draws the bar unless that was done just now.
-func (b *progress) step() {
-	b.done++
+// step counts one more.
+func (b *progress) step() { b.at(b.done+1, b.total) }
+
+// at says how much is done, and draws the bar unless that was done just now.
+func (b *progress) at(done, total int) {
+	b.done, b.total = done, total
 	if now := time.Now(); b.w != nil && !now.Before(b.next) {
 		b.next, b.drawn = now.Add(barPause), true
 		fmt.Fprint(b.w, eraseLine+b.picture())

@@ -52,11 +52,10 @@ func openSQLiteConn(ctx context.Context, dsn string) (*sqliteConn, error) {
 }
 
 func (c *sqliteConn) close() error {
-	var errs []error
 	for _, p := range c.prepared {
-		errs = append(errs, p.Close())
+		_ = p.Close() // it repeats the error of the last step
 	}
-	return errors.Join(append(errs, c.Close())...)
+	return c.Close()
 }
 
 func (c *sqliteConn) prepare(text string) (prepared, error) {

@@ -102,17 +102,26 @@ func examine(ctx context.Context, path string, thorough bool) error {
 	if unclosed {
 		as = "mode=ro"
 	}
-	conn, err := openSQLiteConn(ctx, dsn(path)+"&"+as)
-	if err == nil {
-		err = errors.Join(examineTables(ctx, conn), examinePages(ctx, conn, thorough && unclosed), conn.close())
-	}
-	if errors.Is(err, sqlite3.NOTADB) {
-		return fmt.Errorf("%s is not a SQLite database; give the path of another file", path)
-	}
-	if err != nil {
-		return fmt.Errorf("the database %s cannot be used: %w", path, err)
+	if err := examineFile(ctx, path, as, thorough && unclosed); err != nil {
+		return fmt.Errorf("the database %s cannot be used: %w; give another path, or put a backup in its place with sharelinks restore", path, err)
 	}
 	return nil
+}
+
+// examineFile reads a database on a connection that cannot write, opened with one more parameter.
+func examineFile(ctx context.Context, path, as string, thorough bool) error {
+	conn, err := openSQLiteConn(ctx, dsn(path)+"&"+as)
+	if err == nil {
+		err = examineTables(ctx, conn)
+		if err == nil && thorough {
+			err = examinePages(ctx, conn)
+		}
+		err = errors.Join(err, conn.close())
+	}
+	if errors.Is(err, sqlite3.NOTADB) {
+		return errors.New("it is not a SQLite database")
+	}
+	return err
 }
 
 // What the header of a SQLite file says of how it is written: bytes 18 and 19 of 100 (sqlite.org/fileformat2.html).
@@ -160,17 +169,14 @@ func examineTables(ctx context.Context, q querier) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("it has tables and none of sharelinks: %s; give the path of another file", strings.Join(tables[:min(3, len(tables))], ", "))
+	return fmt.Errorf("it has tables and none of sharelinks: %s", strings.Join(tables[:min(3, len(tables))], ", "))
 }
 
-// examinePages reads every page, if it shall, and refuses a database in which one is not right.
-func examinePages(ctx context.Context, q querier, shall bool) error {
-	if !shall {
-		return nil
-	}
+// examinePages reads every page and refuses a database in which one is not right.
+func examinePages(ctx context.Context, q querier) error {
 	faults, err := all(number[string], "PRAGMA quick_check(1)")(ctx, q)
 	if err == nil && (len(faults) != 1 || faults[0] != "ok") {
-		err = fmt.Errorf("it was not closed when it was last used, and is damaged: %s; restore a backup", strings.Join(faults, "; "))
+		err = fmt.Errorf("it is damaged: %s", strings.Join(faults, "; "))
 	}
 	return err
 }

@@ -37,7 +37,7 @@ func TestRefusedFiles(t *testing.T) {
 		"damaged and not closed": {func(t *testing.T, path string) {
 			unclosed(t, path)
 			damage(t, path)
-		}, "it was not closed when it was last used, and is damaged"},
+		}, "it is damaged"},
 		"truncated": {func(t *testing.T, path string) {
 			unclosed(t, path)
 			closeIt(t, path)

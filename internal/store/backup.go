@@ -1,0 +1,187 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// backupPages is how many pages are copied before the progress is shown and the context is looked at.
+const backupPages = 500
+
+// Backup writes a copy of the database, as it is at one instant, to a new file, while servers go on. Only the owner may read it:
+// it has tokens and the signing key. progress gets the parts of the whole that are done. It is for SQLite.
+func (s *Store) Backup(ctx context.Context, path string, progress func(done, total int)) error {
+	e, ok := s.engine.(*sqlite)
+	if !ok {
+		return errors.New("the database is PostgreSQL's: pg_dump and pg_basebackup make its backups")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	return newFile(path, func(part string) error {
+		return e.readers.with(ctx, func(c *sqliteConn) error { return copyDatabase(ctx, c, part, progress) })
+	})
+}
+
+// copyDatabase copies what the connection reads now into a file that is empty.
+func copyDatabase(ctx context.Context, c *sqliteConn, path string, progress func(done, total int)) (err error) {
+	// Within a transaction, or each write of others would start the copy anew.
+	if err := errors.Join(c.do(ctx, "BEGIN"), c.run(ctx, tablesThere())); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.do(context.WithoutCancel(ctx), "ROLLBACK")) }()
+	backup, err := c.BackupInit("main", dsn(path))
+	if err != nil {
+		return err
+	}
+	defer backup.Close()
+	for done := false; !done; progress(backup.PageCount()-backup.Remaining(), backup.PageCount()) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if done, err = backup.Step(backupPages); err != nil {
+			return err
+		}
+	}
+	if err := backup.Close(); err != nil {
+		return err
+	}
+	// In this mode a copy is one file, and is known from a database that has a write-ahead log beside it.
+	copied, err := openSQLiteConn(ctx, dsn(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(copied.Exec("PRAGMA journal_mode = DELETE"), copied.close())
+}
+
+// newFile makes a file that only its owner may read, all of it or nothing. An existing one is not touched.
+func newFile(path string, fill func(part string) error) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the file %s exists already; give the path of a new one", path)
+	}
+	part := path + ".part"
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("make the file: %w", err)
+	}
+	if err = fill(part); err == nil {
+		err = errors.Join(f.Sync(), os.Rename(part, path))
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(part))
+	}
+	return syncDirectory(filepath.Dir(path))
+}
+
+// syncDirectory makes a change of names durable.
+func syncDirectory(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Restore puts a backup in the place of the SQLite database at a URL that no server has open. It returns the path that the old
+// one was moved to, with now in its name, "" when there was none: its file and, with their endings, those beside it. The backup is
+// read whole first.
+func Restore(ctx context.Context, url, backup string, now time.Time) (old string, err error) {
+	path, ok := sqlitePath(url)
+	if !ok {
+		return "", errors.New("only a SQLite database can be restored; pg_restore restores one of PostgreSQL's")
+	}
+	if err := CheckURL(url); err != nil {
+		return "", err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return "", err
+	}
+	if err := examineBackup(ctx, backup); err != nil {
+		return "", err
+	}
+	if err := closedFor(ctx, path); err != nil {
+		return "", err
+	}
+	restored := path + ".restored"
+	if err := errors.Join(ignoreMissing(os.Remove(restored)), newFile(restored, func(part string) error { return copyFile(part, backup) })); err != nil {
+		return "", err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		old = path + now.UTC().Format(".20060102T150405Z")
+		// The log goes last: a crash in between leaves the database with it, or the log alone, which is refused.
+		for _, suffix := range []string{"-shm", "", "-wal"} {
+			if err := ignoreMissing(os.Rename(path+suffix, old+suffix)); err != nil {
+				return "", err
+			}
+		}
+	}
+	return old, errors.Join(os.Rename(restored, path), syncDirectory(filepath.Dir(path)))
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// examineBackup refuses a file that is no database of this program, or a damaged one.
+func examineBackup(ctx context.Context, path string) error {
+	header, err := readHeader(path)
+	if err != nil {
+		return fmt.Errorf("read the backup: %w", err)
+	}
+	if len(header) < headerSize {
+		return fmt.Errorf("the backup %s cannot be used: it is not a SQLite database", path)
+	}
+	if wal, err := fileSize(path + "-wal"); err != nil || wal > 0 {
+		return fmt.Errorf("%s is not a backup: it has a write-ahead log beside it, %[1]s-wal; make one of it with sharelinks backup --database sqlite:%[1]s", path)
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	if err := examineFile(ctx, path, "immutable=1", true); err != nil {
+		return fmt.Errorf("the backup %s cannot be used: %w", path, err)
+	}
+	return nil
+}
+
+// closedFor returns an error when another process has the database open. One that is damaged is open for nobody.
+func closedFor(ctx context.Context, path string) error {
+	if header, err := readHeader(path); err != nil || len(header) == 0 {
+		return ignoreMissing(err)
+	}
+	conn, err := sqlite3.OpenContext(ctx, dsn(path, "locking_mode(EXCLUSIVE)"))
+	if err == nil {
+		_, configErr := conn.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true) // the old one stays as it is
+		err = errors.Join(configErr, conn.Exec("SELECT 1 FROM sqlite_schema"))
+		err = errors.Join(err, conn.Close())
+	}
+	if sqliteCode(err) == sqlite3.BUSY {
+		return fmt.Errorf("the database %s is in use; stop the service first", path)
+	}
+	return nil
+}
+
+func copyFile(to, from string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := os.OpenFile(to, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Sync(), target.Close())
+}
