@@ -197,13 +197,18 @@ func mayEmbed(link sharelink.Link, site string) bool {
 	return placeOf(link) == Frame && (link.AllowAllOrigins || slices.Contains(link.AllowedOrigins, site))
 }
 
+// maxReferer is the longest Referer that is read, in bytes: of a longer address browsers send the origin only (W3C Referrer
+// Policy).
+const maxReferer = 4096
+
 // embedder returns the origin of the page that shows the response in a frame, "" when it is in none, or the site does not
 // say. It serves for better words only: frame-ancestors decides, and depends on no header.
 func embedder(r *http.Request) string {
-	if !slices.Contains([]string{"iframe", "frame", "embed", "object"}, r.Header.Get("Sec-Fetch-Dest")) {
+	referer := r.Referer()
+	if !slices.Contains([]string{"iframe", "frame", "embed", "object"}, r.Header.Get("Sec-Fetch-Dest")) || len(referer) > maxReferer {
 		return ""
 	}
-	u, err := url.Parse(r.Referer())
+	u, err := url.Parse(referer)
 	if err != nil {
 		return ""
 	}
@@ -213,8 +218,11 @@ func embedder(r *http.Request) string {
 
 // themeOf returns the theme that the page is asked to have, by the parameter that Anam's own frame has.
 func themeOf(r *http.Request) string {
-	if theme := r.URL.Query().Get("theme"); theme == "dark" || theme == "light" {
-		return theme
+	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") { // not decoded: it is of any length, and both words are plain
+		switch parameter {
+		case "theme=dark", "theme=light":
+			return parameter[len("theme="):]
+		}
 	}
 	return ""
 }
