@@ -51,6 +51,10 @@ func (s *Server) servePages(e *echo.Echo) {
 
 // showLink shows the page of the link that the token leads to, or says why there is none.
 func (s *Server) showLink(c echo.Context, place pages.Place) error {
+	if token, ok := sharelink.TrimToken(pathParam(c, "token")); ok {
+		s.pages.RedirectTo(c.Response(), c.Request(), place, token)
+		return nil // not looked up, and so no guess
+	}
 	a, err := s.admit(c)
 	if err == nil {
 		s.pages.Link(c.Response(), c.Request(), place, a.link, a.status)
