@@ -113,7 +113,7 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 	if s.contract, err = loadContract(); err != nil {
 		return nil, err
 	}
-	if s.signer, err = session.NewSigner(ctx, options.Store, s.now(), s.PublicURL); err != nil {
+	if s.signer, err = session.NewSigner(ctx, options.Store, s.now(), config.SessionAlgorithm, s.PublicURL); err != nil {
 		return nil, err
 	}
 	options.Now, options.Sessions, options.VisitsRetention, options.Observe = s.now, s.signer, config.VisitsRetention, m.opened

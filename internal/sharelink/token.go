@@ -19,7 +19,7 @@ const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 const (
 	// TokenPrefix is what every token begins with.
-	TokenPrefix = "sh_"
+	TokenPrefix  = "sh_"
 	tokenLetters = 21
 	// MaxToken is the longest text, in bytes, that is looked up as a token. Ours are shorter.
 	MaxToken = 64
