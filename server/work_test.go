@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -34,7 +35,7 @@ func TestWorkDoesNotGrowWithWhatStrangersSend(t *testing.T) { //nolint:parallelt
 	preview, open, page := "/v1/share/"+token, "/v1/share/"+token+"/sessions", "/share/"+token
 	for name, c := range map[string]struct {
 		method, path string
-		header       string // whose value is of any length
+		header       string // whose value is of any length; or query, path, body
 		text         func(n int) string
 	}{
 		"origin of an unknown token": {"GET", "/v1/share/" + noToken, "Origin", site},
@@ -54,19 +55,23 @@ func TestWorkDoesNotGrowWithWhatStrangersSend(t *testing.T) { //nolint:parallelt
 		"idempotency key":            {"POST", "/v1/share-links", "Idempotency-Key", many},
 		"API key":                    {"GET", "/v1/share-links", "Authorization", func(n int) string { return "Bearer " + many(n) }},
 		"content type":               {"POST", "/v1/share-links", "Content-Type", many},
+		"body, nested":               {"POST", "/v1/share-links", "body", func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }},
 		"token":                      {"GET", "/v1/share/", "path", many},
 		"token of a page":            {"GET", "/share/", "path", many},
 	} {
 		send := func(n int) func() {
 			text := c.text(n)
 			return func() {
-				r := httptest.NewRequest(c.method, c.path, http.NoBody) //nolint:noctx // of a handler
+				r := httptest.NewRequestWithContext(t.Context(), c.method, c.path, http.NoBody)
 				r.RemoteAddr = "192.0.2.1:4711"
 				r.Header.Set("Authorization", "Bearer "+ts.key)
 				r.Header.Set("Sec-Fetch-Dest", "iframe")
 				switch c.header {
 				case "query":
 					r.URL.RawQuery = text
+				case "body":
+					r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+					r.Header.Set("Content-Type", "application/json")
 				case "path":
 					r.URL.Path += text
 				default:
