@@ -9,8 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -129,16 +127,7 @@ func (c *call) send(ctx context.Context) (*http.Response, []byte, error) {
 
 // redact replaces the API key and tokens in a text that comes from elsewhere. The text may be JSON or have a URL in it.
 func (c *call) redact(s string) string {
-	for _, secret := range []string{c.key(), c.token} {
-		if secret == "" {
-			continue
-		}
-		quoted, _ := json.Marshal(secret)
-		for _, form := range []string{secret, url.QueryEscape(secret), string(quoted[1 : len(quoted)-1])} {
-			s = strings.ReplaceAll(s, form, "...")
-		}
-	}
-	return redact.Secrets(s)
+	return redact.Known(s, c.key(), c.token)
 }
 
 // log logs one attempt.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,6 +64,7 @@ type reply struct {
 	body   string
 	header []string // each "Name: value"
 	cut    bool     // the body ends too soon
+	stall  bool     // the body does not end until the request is cancelled
 	err    error    // there is no answer
 	hang   bool     // there is no answer until the request is cancelled
 }
@@ -91,6 +93,9 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	if now.cut {
 		body = io.MultiReader(body, failing{})
 	}
+	if now.stall {
+		body = io.MultiReader(body, stalled{r.Context()})
+	}
 	resp := &http.Response{StatusCode: now.status, Header: http.Header{}, Body: io.NopCloser(body), Request: r}
 	for _, line := range now.header {
 		name, value, _ := strings.Cut(line, ": ")
@@ -102,6 +107,13 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+type stalled struct{ ctx context.Context }
+
+func (s stalled) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
+}
 
 func play(replies ...reply) *script { return &script{replies: replies} }
 
@@ -287,7 +299,7 @@ func TestSecrets(t *testing.T) {
 			if i > 2 && e.Operation != "open" {
 				continue
 			}
-			text := err.Error() + string(e.Body) + string(must(json.Marshal(e))(t))
+			text := err.Error() + string(e.Body) + string(must(json.Marshal(e))(t)) + fmt.Sprint(errors.Unwrap(err))
 			for _, secret := range []string{"s3cret", token[3:], "odd+token", "odd%2Btoken"} {
 				if strings.Contains(text, secret) {
 					t.Errorf("server %d, %s shows %q: %s", i, e.Operation, secret, text)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sharelinks-dev/sharelinks/internal/redact"
 )
 
 // The kinds of error, for errors.Is.
@@ -72,9 +74,9 @@ func invalid(operation, detail string) *Error {
 	return &Error{Operation: operation, Detail: detail, kind: ErrInvalid}
 }
 
-// newError returns an error of the call. The detail is redacted.
+// newError returns an error of the call. The detail is redacted, and so is the text of the cause.
 func (c *call) newError(detail string, cause error) *Error {
-	return &Error{Operation: c.operation, Detail: c.redact(detail), Attempts: c.attempts, Err: cause}
+	return &Error{Operation: c.operation, Detail: c.redact(detail), Attempts: c.attempts, Err: redact.Error(cause, c.key(), c.token)}
 }
 
 // transportError returns the error of a call without an answer. A *url.Error is unwrapped: it shows the URL.
@@ -86,6 +88,7 @@ func (c *call) transportError(err error) *Error {
 }
 
 const (
+	maxAnswer    = 4 << 20  // how much of an answer is read, in bytes; a page of 100 links has about 60 KiB
 	maxErrorBody = 64 << 10 // how much of an error answer is read, in bytes; 50 violations fit
 	maxExcerpt   = 2 << 10  // how much of an answer an Error keeps, in bytes
 )
@@ -103,7 +106,10 @@ func (c *call) statusError(resp *http.Response) *Error {
 	_ = json.Unmarshal([]byte(c.redact(string(body))), &problem) // a member of another type stays empty
 
 	detail := cmp.Or(problem.Detail, text(problem.Message), problem.Error, problem.Title, http.StatusText(resp.StatusCode))
-	if resp.StatusCode/100 == 3 {
+	switch resp.StatusCode / 100 {
+	case 1:
+		detail = "the server switches to another protocol and does not answer"
+	case 3:
 		detail = "the server redirects to another address; check the base URL"
 	}
 	e := c.newError(detail, nil)

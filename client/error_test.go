@@ -1,8 +1,12 @@
 package client
 
 import (
+	"compress/gzip"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -64,6 +68,12 @@ func TestErrors(t *testing.T) {
 			"302 Found: the server redirects to another address; check the base URL",
 		},
 		{
+			"another protocol",
+			reply{status: 101},
+			nil, "the server switches to another protocol and does not answer",
+			"101 Switching Protocols: the server switches to another protocol and does not answer",
+		},
+		{
 			"not JSON",
 			reply{status: 200, body: "<html>Welcome to our WiFi"},
 			nil, notALink + "invalid character '<' looking for beginning of value",
@@ -92,6 +102,49 @@ func TestErrors(t *testing.T) {
 				if errors.Is(err, kind) != (kind == test.kind) {
 					t.Errorf("errors.Is(err, %q) is %v", kind, errors.Is(err, kind))
 				}
+			}
+		})
+	}
+}
+
+// What a real connection brings is bounded: a body by its size after decompression, a connection that is handed over by not
+// being read, and a head that repeats the request's shows no key.
+func TestServersThatDoNotAnswerAsTheyShould(t *testing.T) {
+	t.Parallel()
+	raw := func(answer string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { conn.Close() }) // not before: an end would be an answer
+			_, _ = io.WriteString(conn, strings.ReplaceAll(answer, "KEY", r.Header.Get("Authorization")))
+		}
+	}
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		says   string
+	}{
+		"a gzip bomb": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			bomb := gzip.NewWriter(w)
+			_, _ = io.CopyN(bomb, &endless{left: 1 << 40}, 4*maxAnswer)
+			_ = bomb.Close()
+		}, "the answer has more than 4194304 bytes"},
+		"another protocol": {raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), "101 Switching Protocols: the server switches"},
+		"a status line":    {raw("Authorization: KEY\r\n\r\n"), "malformed HTTP"},
+		"a header line":    {raw("HTTP/1.1 200 OK\r\nAuthorization KEY\r\n\r\n"), `missing colon: "Authorization Bearer ..."`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(c.answer)
+			t.Cleanup(server.Close)
+			own := &http.Client{Transport: &http.Transport{}}
+			t.Cleanup(own.CloseIdleConnections)
+			err := second(dial(t, nil, WithURL(server.URL), WithHTTPClient(own), WithRetry(Retry{Attempts: 1})).Get(t.Context(), unknown))
+			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(fmt.Sprint(err, errors.Unwrap(err)), testKey) {
+				t.Errorf("%v (%v), want %q", err, errors.Unwrap(err), c.says)
 			}
 		})
 	}

@@ -111,6 +111,7 @@ func WithUserAgent(suffix string) Option {
 
 // WithLogger logs each attempt: method, route, attempt, time taken, and status with request id or error. The level is
 // Debug for a status of 2xx, else Warn. Queries, keys and tokens are not logged. The default, and nil, logs nothing.
+// What a server sends unasked net/http prints through package log, whatever it is: log.SetOutput keeps it in.
 func WithLogger(l *slog.Logger) Option { return func(s *settings) { s.logger = l } }
 
 // WithIdempotencyKey sets the Idempotency-Key of one Create, 1 to 255 visible ASCII characters. At a server that

@@ -3,6 +3,8 @@ package client
 import (
 	"bytes"
 	"cmp"
+	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -28,8 +30,8 @@ type Retry struct {
 }
 
 // Transport returns a round tripper that retries what fails in next, http.DefaultTransport if nil. It gives the raw
-// client of package wire the retries of this package. An answer of up to 4 MiB is read to its end before it is
-// returned.
+// client of package wire the retries of this package. An answer is read to its end before it is returned; one of more
+// than 4 MiB, decompressed, is an error.
 func (r Retry) Transport(next http.RoundTripper) http.RoundTripper {
 	return r.transport(next, &sync.Map{}, nil)
 }
@@ -102,33 +104,30 @@ func (t *transport) try(r *http.Request, attempt int) (*http.Response, error) {
 	return bufferBody(resp)
 }
 
-// maxBuffer is how much of an answer is read before it is returned, in bytes. A page of 100 links has about 60 KiB.
-const maxBuffer = 4 << 20
+// errTooLarge is the error of an answer that has no end, or a far one. It is not retried.
+var errTooLarge = fmt.Errorf("the answer has more than %d bytes, which is all that is read", maxAnswer)
 
 // bufferBody reads the body of an answer, so that an incomplete answer fails here, where it can be retried. An
-// incomplete error is returned as it is.
+// incomplete error is returned as it is, and so is the beginning of one that is too large.
 func bufferBody(resp *http.Response) (*http.Response, error) {
+	defer resp.Body.Close()
 	var b bytes.Buffer
-	n, err := io.Copy(&b, io.LimitReader(resp.Body, maxBuffer+1))
-	if err != nil && resp.StatusCode < 300 {
-		resp.Body.Close()
-		return nil, err
+	if resp.StatusCode != http.StatusSwitchingProtocols { // its body is the connection, which no deadline ends
+		n, err := io.Copy(&b, io.LimitReader(resp.Body, maxAnswer+1))
+		if err == nil && n > maxAnswer {
+			err = errTooLarge
+		}
+		if err != nil && resp.StatusCode < 300 {
+			return nil, err
+		}
 	}
-	if n > maxBuffer {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(&b, resp.Body), resp.Body}
-		return resp, nil
-	}
-	resp.Body.Close()
 	resp.Body = io.NopCloser(&b)
 	return resp, nil
 }
 
 // nextWait returns how long to wait before the next attempt, and whether to make one.
 func (t *transport) nextWait(r *http.Request, resp *http.Response, err error, attempt int) (time.Duration, bool) {
-	if attempt >= t.Attempts || !t.isRepeatable(r) {
+	if attempt >= t.Attempts || !t.isRepeatable(r) || errors.Is(err, errTooLarge) {
 		return 0, false
 	}
 	wait := t.backoff(attempt)

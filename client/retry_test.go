@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -166,6 +165,7 @@ func TestDeadlines(t *testing.T) {
 		took    time.Duration
 	}{
 		{"the timeout ends a request", []reply{{hang: true}}, defaultTimeout, 0, context.DeadlineExceeded, defaultTimeout},
+		{"the timeout ends a body", []reply{{status: 200, body: aLink, stall: true}}, 3 * time.Second, 0, context.DeadlineExceeded, 3 * time.Second},
 		{"the context ends a request", []reply{{hang: true}}, 0, time.Second, context.Canceled, time.Second},
 		{"the context ends a wait", []reply{slow}, 0, time.Second, context.Canceled, time.Second},
 		{"no wait for an attempt after the deadline", []reply{slow}, 5 * time.Second, 0, nil, 0},
@@ -211,28 +211,55 @@ func TestRawClient(t *testing.T) {
 	})
 }
 
-// A body that is larger than the buffer arrives complete, and every body is closed.
+// No answer is read further than maxAnswer, no answer of 101 at all, and every body is closed.
 func TestBodies(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{0, maxBuffer, maxBuffer + 5} {
-		body := &closing{Reader: bytes.NewReader(make([]byte, size))}
+	for _, c := range []struct {
+		status, size int // what the server sends
+		read, gets   int // what is read of it, and what the caller gets
+		err          error
+	}{
+		{200, 0, 0, 0, nil},
+		{200, maxAnswer, maxAnswer, maxAnswer, nil},
+		{200, maxAnswer + 1, maxAnswer + 1, 0, errTooLarge},
+		{200, 1 << 40, maxAnswer + 1, 0, errTooLarge},
+		{500, 1 << 40, maxAnswer + 1, maxAnswer + 1, nil},
+		{101, 1 << 40, 0, 0, nil},
+	} {
+		body := &endless{left: c.size}
+		attempts := 0
 		rt := Retry{}.Transport(roundTrip(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body}, nil
+			attempts++
+			return &http.Response{StatusCode: c.status, Header: http.Header{}, Body: body}, nil
 		}))
-		resp := must(rt.RoundTrip(httptest.NewRequest("GET", "/", nil)))(t)
-		got := must(io.ReadAll(resp.Body))(t)
-		if err := resp.Body.Close(); err != nil || len(got) != size || !body.closed {
-			t.Errorf("%d of %d bytes, closed %v, %v", len(got), size, body.closed, err)
+		var got []byte
+		resp, err := rt.RoundTrip(httptest.NewRequest("GET", "/", nil))
+		if err == nil {
+			got = must(io.ReadAll(resp.Body))(t)
+		}
+		if !errors.Is(err, c.err) || len(got) != c.gets || body.read != c.read || !body.closed || attempts != 1 {
+			t.Errorf("%+v: %v, read %d, got %d, closed %v, %d attempts", c, err, body.read, len(got), body.closed, attempts)
 		}
 	}
 }
 
-type closing struct {
-	io.Reader
-	closed bool
+// endless is a body of zeros.
+type endless struct {
+	left, read int
+	closed     bool
 }
 
-func (c *closing) Close() error {
-	c.closed = true
+func (e *endless) Read(p []byte) (int, error) {
+	if e.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(len(p), e.left)
+	e.left -= n
+	e.read += n
+	return n, nil
+}
+
+func (e *endless) Close() error {
+	e.closed = true
 	return nil
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -27,7 +28,17 @@ func TestSessionsAreCheckedAsDocumented(t *testing.T) {
 			}
 		}
 	}
-	p := serve(t, "sqlite:links.db")
+	for _, algorithm := range []string{"EdDSA", "ES256"} {
+		t.Run(algorithm, func(t *testing.T) {
+			t.Parallel()
+			checkSession(t, serve(t, "sqlite:links.db", "--session-algorithm", algorithm), node, script, algorithm)
+		})
+	}
+}
+
+// checkSession has the script check a session of this server, and others that are none.
+func checkSession(t *testing.T, p *process, node, script, algorithm string) {
+	t.Helper()
 	link, err := p.create(t.Context(), nil, "")
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +58,9 @@ func TestSessionsAreCheckedAsDocumented(t *testing.T) {
 		t.Errorf("%v, %s", err, out)
 	}
 	parts := strings.Split(token, ".")
+	if head, err := base64.RawURLEncoding.DecodeString(parts[0]); err != nil || !strings.Contains(string(head), `"alg":"`+algorithm+`"`) {
+		t.Errorf("%s, %v", head, err)
+	}
 	for name, c := range map[string][2]string{
 		"another body":      {parts[0] + "." + parts[1][1:] + "." + parts[2], p.url},
 		"another signature": {parts[0] + "." + parts[1] + "." + strings.Repeat("A", len(parts[2])), p.url},

@@ -5,38 +5,96 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
+)
+
+const (
+	maxHops = 32 // of X-Forwarded-For that are read
+	maxHop  = 64 // bytes of one: more than an address, brackets and a port have
 )
 
 // addressOf is where a request comes from: the other end of its connection, or, while that is a trusted proxy, whom the
 // proxy says that it had the request from. X-Forwarded-For is read from its end, where our own proxies write; what stands
 // before the first address that is not trusted can be anybody's invention. The zero Addr is not known.
-func addressOf(r *http.Request, trusted []netip.Prefix) netip.Addr {
+func (s *Server) addressOf(r *http.Request) netip.Addr {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{} // a handler mounted somewhere without a network
 	}
 	address := plain(from.Addr())
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		if !slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(address) }) {
-			break
+	forwarded := r.Header["X-Forwarded-For"]
+	if len(forwarded) > 0 && !s.trusts(address) {
+		s.warnOfForwarded(address)
+		return address
+	}
+	left := maxHops
+	for _, list := range slices.Backward(forwarded) {
+		for more := true; more; left-- {
+			var hop string
+			if list, hop, more = cutLast(list); left == 0 || !s.trusts(address) {
+				return address
+			}
+			next, ok := parseHop(hop)
+			if !ok {
+				return address
+			}
+			address = next
 		}
-		next, ok := parseHop(strings.TrimSpace(hop))
-		if !ok {
-			break
-		}
-		address = next
 	}
 	return address
 }
 
+// trusts tells whether an address is that of a proxy whose word is taken.
+func (s *Server) trusts(address netip.Addr) bool {
+	return slices.ContainsFunc(s.config.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(address) })
+}
+
+// cutLast cuts the last item off a list with commas. There may be more before it.
+func cutLast(list string) (before, last string, more bool) {
+	i := strings.LastIndexByte(list, ',')
+	return list[:max(i, 0)], strings.TrimSpace(list[i+1:]), i >= 0
+}
+
 // parseHop reads an address, with a port or without: some proxies write one.
 func parseHop(hop string) (netip.Addr, bool) {
+	if len(hop) > maxHop {
+		return netip.Addr{}, false
+	}
 	if a, err := netip.ParseAddr(strings.Trim(hop, "[]")); err == nil {
 		return plain(a), true
 	}
 	a, err := netip.ParseAddrPort(hop)
 	return plain(a.Addr()), err == nil
+}
+
+// maxStrangers bounds how many networks are kept, and so how many warnings strangers can cause.
+const maxStrangers = 64
+
+// strangers are the networks of peers that sent X-Forwarded-For and are not trusted.
+type strangers struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+// isNew tells whether a network is seen for the first time. Beyond maxStrangers none is.
+func (s *strangers) isNew(network string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen[network] || len(s.seen) == maxStrangers {
+		return false
+	}
+	s.seen[network] = true
+	return true
+}
+
+// warnOfForwarded tells the operator of a proxy that is not trusted: its visitors count as one. Or it was just a stranger.
+func (s *Server) warnOfForwarded(peer netip.Addr) {
+	if network := sharelink.CoarseAddress(peer); s.strangers.isNew(network) {
+		s.logger.Warn("X-Forwarded-For is ignored: it came from an address that is not a trusted proxy. If that is your proxy, "+
+			"set --trusted-proxies: without it all visitors behind it share one limit", "network", network)
+	}
 }
 
 // plain is an address in the one form in which it is compared.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sharelinks-dev/sharelinks/internal/session"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
 )
 
@@ -20,6 +21,12 @@ const (
 	PersonasLocal = "local" // those that were added to the store
 	PersonasAny   = "any"   // every id, for trying things out
 	PersonasAnam  = "anam"  // those of the account with Anam
+)
+
+// What the server's own sessions are signed with.
+const (
+	SessionsEdDSA = session.EdDSA
+	SessionsES256 = session.ES256 // for backends whose JWT library does not know EdDSA, such as jsonwebtoken of Node
 )
 
 // Config is all that can be set. Its zero value is not valid; DefaultConfig is.
@@ -35,6 +42,8 @@ type Config struct {
 	AnamAPIKey string
 	AnamURL    string
 	Bootstrap  bool // whether to put an organization, a persona and a key into an empty database
+
+	SessionAlgorithm string // that the server signs sessions with: SessionsEdDSA or SessionsES256; sessions of the other stay good
 
 	RateLimit         float64        // management requests a second for one organization, with bursts of as many; 0 is no limit
 	TrustedProxies    []netip.Prefix // proxies whose X-Forwarded-For says where a visitor comes from; nil is none
@@ -75,12 +84,13 @@ func (c Config) playerIntegrity() string {
 // DefaultConfig returns the default configuration.
 func DefaultConfig() Config {
 	return Config{
-		Addr:      "127.0.0.1:8080",
-		Database:  "sqlite:sharelinks.db",
-		Personas:  PersonasLocal,
-		AnamURL:   "https://api.anam.ai",
-		Bootstrap: true,
-		RateLimit: 500,
+		Addr:             "127.0.0.1:8080",
+		Database:         "sqlite:sharelinks.db",
+		Personas:         PersonasLocal,
+		AnamURL:          "https://api.anam.ai",
+		Bootstrap:        true,
+		SessionAlgorithm: SessionsEdDSA,
+		RateLimit:        500,
 		// An office behind one address feels none of these.
 		OpenRate:          30,
 		OpenBurst:         60,
@@ -125,6 +135,9 @@ func (c Config) Validate() error {
 	case PersonasLocal, PersonasAny, PersonasAnam:
 	default:
 		add("Personas", "must be %s, %s or %s, not %q", PersonasLocal, PersonasAny, PersonasAnam, c.Personas)
+	}
+	if c.SessionAlgorithm != SessionsEdDSA && c.SessionAlgorithm != SessionsES256 {
+		add("SessionAlgorithm", "must be %s or %s, not %q", SessionsEdDSA, SessionsES256, c.SessionAlgorithm)
 	}
 	if c.Personas == PersonasAnam && c.AnamAPIKey == "" {
 		add("Personas", "%s needs an API key of Anam", PersonasAnam)

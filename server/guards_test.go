@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -95,7 +96,8 @@ func TestUnknownTokensAreThrottled(t *testing.T) {
 
 func TestAddressBehindProxies(t *testing.T) {
 	t.Parallel()
-	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:f::/48")}
+	s := &Server{logger: slog.New(slog.DiscardHandler), strangers: strangers{seen: map[string]bool{}}}
+	s.config.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:f::/48")}
 	for _, c := range []struct {
 		remote    string
 		forwarded []string
@@ -115,12 +117,50 @@ func TestAddressBehindProxies(t *testing.T) {
 		{"10.0.0.1:1", []string{"[2001:db8::5]"}, "2001:db8::5"},
 		{"10.0.0.1:1", []string{"198.51.100.1, unknown"}, "10.0.0.1"},
 		{"10.0.0.1:1", []string{""}, "10.0.0.1"},
+		{"10.0.0.1:1", []string{"10.0.0.2,"}, "10.0.0.1"},
+		{"10.0.0.1:1", []string{strings.Repeat("198.51.100.1,", 99) + "198.51.100.1" + strings.Repeat(",10.0.0.7", maxHops-1)}, "198.51.100.1"},
+		{"10.0.0.1:1", []string{"198.51.100.1" + strings.Repeat(",10.0.0.7", maxHops)}, "10.0.0.7"}, // no chain of proxies is as long
+		{"10.0.0.1:1", []string{"198.51.100.1" + strings.Repeat(" ", 99)}, "198.51.100.1"},
+		{"10.0.0.1:1", []string{strings.Repeat("[", 99) + "198.51.100.1"}, "10.0.0.1"},
 		{"pipe", nil, "invalid IP"},
 	} {
 		r := &http.Request{RemoteAddr: c.remote, Header: http.Header{"X-Forwarded-For": c.forwarded}}
-		if got := addressOf(r, trusted).String(); got != c.want {
+		if got := s.addressOf(r).String(); got != c.want {
 			t.Errorf("%s %q: %s, want %s", c.remote, c.forwarded, got, c.want)
 		}
+	}
+}
+
+// An operator who forgot to trust the proxy is told so once, and strangers cannot fill the log or the memory.
+func TestIgnoredForwardedAddressesAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} })
+	warnings := func() int { return strings.Count(ts.log.String(), "X-Forwarded-For is ignored") }
+	for _, c := range []struct {
+		peer      string
+		forwarded []string
+		want      int
+	}{
+		{"192.0.2.1", nil, 0},
+		{"10.0.0.1", []string{"198.51.100.1"}, 0},
+		{"192.0.2.1", []string{"198.51.100.1"}, 1},
+		{"192.0.2.1", []string{"198.51.100.2"}, 1},
+		{"192.0.2.99", []string{"198.51.100.2"}, 1}, // of the same network
+		{"2001:db8::1", []string{"198.51.100.2"}, 2},
+	} {
+		ts.from(c.peer, "GET", "/v1/share/"+noToken, c.forwarded...)
+		if n := warnings(); n != c.want {
+			t.Errorf("after %s %q: %d warnings, want %d", c.peer, c.forwarded, n, c.want)
+		}
+	}
+	if log := ts.log.String(); !strings.Contains(log, `"network":"192.0.2.0/24"`) || strings.Contains(log, "192.0.2.1") || strings.Contains(log, "198.51.100") {
+		t.Errorf("the log names the network and no visitor: %s", log)
+	}
+	for i := range 256 {
+		ts.from(netip.AddrFrom4([4]byte{172, 16, byte(i), 1}).String(), "GET", "/v1/share/"+noToken, "198.51.100.1")
+	}
+	if n := warnings(); n != maxStrangers || len(ts.strangers.seen) != maxStrangers {
+		t.Errorf("%d warnings, %d networks are kept, want %d", n, len(ts.strangers.seen), maxStrangers)
 	}
 }
 

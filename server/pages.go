@@ -2,13 +2,9 @@ package server
 
 import (
 	"net/http"
-	"sync"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/swaggest/swgui"
-	"github.com/swaggest/swgui/v5/static"
-	"github.com/swaggest/swgui/v5emb"
 
 	sharelinks "github.com/sharelinks-dev/sharelinks"
 	"github.com/sharelinks-dev/sharelinks/internal/pages"
@@ -51,6 +47,10 @@ func (s *Server) servePages(e *echo.Echo) {
 
 // showLink shows the page of the link that the token leads to, or says why there is none.
 func (s *Server) showLink(c echo.Context, place pages.Place) error {
+	if token, ok := sharelink.TrimToken(pathParam(c, "token")); ok {
+		s.pages.RedirectTo(c.Response(), c.Request(), place, token)
+		return nil // not looked up, and so no guess
+	}
 	a, err := s.admit(c)
 	if err == nil {
 		s.pages.Link(c.Response(), c.Request(), place, a.link, a.status)
@@ -82,35 +82,4 @@ func (s *Server) ready(c echo.Context) error {
 		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store does not answer", Err: err}
 	}
 	return c.String(http.StatusOK, "ready\n")
-}
-
-// docs shows the contract as a page on which it can be tried. All it loads is embedded in the binary.
-func (s *Server) docs() echo.HandlerFunc {
-	// Made on the first request: the prefix of the public URL is known only when the server listens.
-	handler := sync.OnceValue(func() http.Handler {
-		prefix := s.publicPath()
-		return v5emb.NewHandlerWithConfig(swgui.Config{
-			Title:            "Share links",
-			SwaggerJSON:      prefix + "/openapi.json",
-			BasePath:         prefix + "/docs/",
-			InternalBasePath: "/docs/",
-			SettingsUI:       map[string]string{"tryItOutEnabled": "true"},
-		})
-	})
-	return func(c echo.Context) error {
-		if file := c.Param("*"); file != "" && !isDocsFile(file) {
-			return echo.ErrNotFound
-		}
-		handler().ServeHTTP(c.Response(), c.Request())
-		return nil
-	}
-}
-
-func isDocsFile(name string) bool {
-	for _, stored := range []string{name, name + ".gz"} {
-		if f, err := static.FS.Open(stored); err == nil {
-			return f.Close() == nil
-		}
-	}
-	return false
 }

@@ -41,6 +41,18 @@ func TestDocsWorkOffline(t *testing.T) {
 	if !strings.Contains(string(a.body), "/openapi.json") {
 		t.Error("the page does not load the contract")
 	}
+	policy := a.policy()
+	for name, want := range map[string]string{
+		"frame-ancestors": "'none'", "connect-src": "'self'", "img-src": "'self' data:",
+		"script-src": `'self'( 'sha256-[^' ]+')+`, "style-src": `'self'( 'sha256-[^' ]+')+`,
+	} {
+		if !regexp.MustCompile("^" + want + "$").MatchString(policy[name]) {
+			t.Errorf("%s %s, want %s", name, policy[name], want)
+		}
+	}
+	if a.header.Get("X-Content-Type-Options") != "nosniff" || a.header.Get("Referrer-Policy") != "no-referrer" {
+		t.Errorf("%v", a.header)
+	}
 	loaded := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllSubmatch(a.body, -1)
 	if len(loaded) < 3 {
 		t.Fatalf("the page loads nothing: %s", a.body)
@@ -51,7 +63,9 @@ func TestDocsWorkOffline(t *testing.T) {
 			t.Errorf("the page loads %s from elsewhere", src)
 			continue
 		}
-		ts.send("GET", src, "").want(200)
+		if a := ts.send("GET", src, "").want(200); a.policy()["frame-ancestors"] != "'none'" || a.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %v", src, a.header)
+		}
 	}
 }
 

@@ -23,13 +23,13 @@ func TestConfigFaultsComeTogetherAndShowNoSecret(t *testing.T) {
 	t.Parallel()
 	config := Config{
 		Addr: "nowhere", Database: "postgres://user:hunter2@host:port/db", PublicURL: "ftp://x", APIKey: "hunter2 hunter2",
-		Personas: "some", RateLimit: -1, OpenRate: math.NaN(), LinkOpenRate: 1, TrustedProxies: make([]netip.Prefix, 1),
+		Personas: "some", SessionAlgorithm: "none", RateLimit: -1, OpenRate: math.NaN(), LinkOpenRate: 1, TrustedProxies: make([]netip.Prefix, 1),
 	}
 	err := config.Validate()
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"Addr: must be HOST:PORT", "Database: ", "PublicURL: must be", "APIKey: must be", "Personas: must be local, any or anam", "AnamURL: must be", "RateLimit: must be", "LinkOpenBurst: must be", "OpenRate: must be", "TrustedProxies: must be", "VisitsRetention: must be", "ShutdownTimeout: must be"} {
+	for _, want := range []string{"Addr: must be HOST:PORT", "Database: ", "PublicURL: must be", "APIKey: must be", "Personas: must be local, any or anam", "AnamURL: must be", "SessionAlgorithm: must be EdDSA or ES256, not \"none\"", "RateLimit: must be", "LinkOpenBurst: must be", "OpenRate: must be", "TrustedProxies: must be", "VisitsRetention: must be", "ShutdownTimeout: must be"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in:\n%v", want, err)
 		}

@@ -51,6 +51,7 @@ type Server struct {
 	opensByAddress *buckets[netip.Prefix] // of a visitor
 	opensByLink    *buckets[uuid.UUID]
 	unknownTokens  *buckets[netip.Prefix] // that a visitor tries
+	strangers      strangers
 }
 
 // New checks the configuration, opens the database, brings its tables up to date, and begins to sweep: what is kept for a
@@ -102,6 +103,7 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 		opensByAddress: newBuckets[netip.Prefix](config.OpenRate, config.OpenBurst),
 		opensByLink:    newBuckets[uuid.UUID](config.LinkOpenRate, config.LinkOpenBurst),
 		unknownTokens:  newBuckets[netip.Prefix](config.UnknownTokenRate, config.UnknownTokenBurst),
+		strangers:      strangers{seen: map[string]bool{}},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -111,7 +113,7 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 	if s.contract, err = loadContract(); err != nil {
 		return nil, err
 	}
-	if s.signer, err = session.NewSigner(ctx, options.Store, s.now(), s.PublicURL); err != nil {
+	if s.signer, err = session.NewSigner(ctx, options.Store, s.now(), config.SessionAlgorithm, s.PublicURL); err != nil {
 		return nil, err
 	}
 	options.Now, options.Sessions, options.VisitsRetention, options.Observe = s.now, s.signer, config.VisitsRetention, m.opened

@@ -350,6 +350,47 @@ func TestVisitorPageOfHostileTokens(t *testing.T) {
 	}
 }
 
+// A chat, a mail or a sentence leaves its full stop or bracket at the end of a link. That is no other link, and no guess.
+func TestVisitorPageWithSomethingBehindTheToken(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil, func(c *Config) {
+		c.UnknownTokenRate, c.UnknownTokenBurst = 1, 1
+		c.PublicURL = "http://links.test/of/ours"
+	})
+	for _, place := range []string{"/share/", "/frame/"} {
+		for _, token := range []string{ts.token(), noToken} {
+			for _, tail := range []string{"/", "//", ".", ")", ").", ",", "%20", "%0d%0a", "%E3%80%82", "%E2%80%8B", "%22%3E", "?utm_source=chat", "%3F"} {
+				if strings.HasPrefix(tail, "?") {
+					tail = "." + tail
+				}
+				a := ts.look(place + token + tail).want(http.StatusFound)
+				if l := a.header.Get("Location"); l != "/of/ours"+place+token {
+					t.Errorf("%s%s leads to %q", place, tail, l)
+				}
+				if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Referrer-Policy") != "no-referrer" || a.policy()["frame-ancestors"] != "'none'" {
+					t.Errorf("%v", a.header)
+				}
+			}
+			if l := ts.look(place + token + ".?theme=dark").want(http.StatusFound).header.Get("Location"); !strings.HasSuffix(l, token+"?theme=dark") {
+				t.Errorf("the theme is lost: %q", l)
+			}
+		}
+	}
+	ts.look("/share/" + noToken + "x.").want(404)
+	ts.look("/share/" + noToken + "./x").want(429) // the second guess
+}
+
+// What trackers append to an address is ignored where people are. The preview is for programs: there it is a mistake, and is
+// said to be one.
+func TestForeignQueryParameters(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	token := ts.token()
+	const query = "?utm_source=newsletter&fbclid=IwAR0&utm_campaign=%zz"
+	ts.look("/share/" + token + query).want(200).seen("ready")
+	ts.send("GET", "/v1/share/"+token+query, "", "Authorization: ").want(400).wantViolation("utm_source", "unknown query parameter")
+}
+
 func TestVisitorPageOfTooManyUnknownTokens(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil, func(c *Config) { c.UnknownTokenRate, c.UnknownTokenBurst = 1, 2 })

@@ -63,12 +63,12 @@ func (s *Server) visitor(r *http.Request) sharelink.Visitor {
 		Origin:    strings.Join(r.Header.Values("Origin"), ", "),
 		OwnOrigin: s.public.Load().origin,
 		UserAgent: r.UserAgent(),
-		Address:   addressOf(r, s.config.TrustedProxies),
+		Address:   s.addressOf(r),
 	}
 }
 
-// shareAcrossOrigins lets the calling page read the answer if its site may open the link. Cookies play no part, so "*" will
-// do where every site may.
+// shareAcrossOrigins lets the calling page read the answer if its site may open the link. Whom it concerns is a browser, which
+// sends the canonical form: the header is compared as it came. Cookies play no part, so "*" will do where every site may.
 func shareAcrossOrigins(h http.Header, a admission) {
 	switch {
 	case a.visitor.Origin == "" || !a.link.AllowsOrigin(a.visitor.Origin, a.visitor.OwnOrigin):

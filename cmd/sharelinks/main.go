@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"runtime"
@@ -14,6 +15,8 @@ import (
 )
 
 func main() {
+	// net/http logs there what a server sends unasked, which can be our own headers, the API key among them.
+	log.SetOutput(io.Discard)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ctx, stop := context.WithCancel(context.Background())

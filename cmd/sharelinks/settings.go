@@ -55,6 +55,8 @@ func serveSettings(c *server.Config, logs *logOptions) []*setting {
 			"auto, text or json; auto is text on a terminal and JSON otherwise", "auto", "text", "json"),
 		newSetting(&logs.level, "log-level", "WORD", "debug, info, warn or error", "debug", "info", "warn", "error"),
 		newSetting(&c.Bootstrap, "bootstrap", "bool", "prepare an empty database for use"),
+		newSetting(&c.SessionAlgorithm, "session-algorithm", "WORD", "EdDSA or ES256: what the service signs its own sessions with",
+			server.SessionsEdDSA, server.SessionsES256),
 		newSetting(&c.RateLimit, "rate-limit", "NUMBER", "requests a second for each organization; 0 is no limit"),
 		newSetting(&c.TrustedProxies, "trusted-proxies", "NETWORKS",
 			"proxies whose X-Forwarded-For is used, such as 10.0.0.0/8,192.0.2.7 (default: none)"),

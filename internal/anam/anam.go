@@ -2,17 +2,11 @@
 package anam
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptrace"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -26,14 +20,11 @@ import (
 )
 
 const (
-	maxInFlight    = 64               // calls at a time
-	maxQueueWait   = 2 * time.Second  // of a call for its place among them
+	maxSessions    = 64               // in the making at a time
+	maxLookups     = 16               // of personas at a time
 	personaTimeout = 5 * time.Second  // of a persona look-up; the caller bounds a session
 	personaTTL     = 30 * time.Second // how long a persona look-up is cached
 	maxPersonas    = 4096             // cached at a time
-	maxReply       = 1 << 20          // bytes
-	breakAfter     = 5                // consecutive failures open the breaker
-	breakFor       = 10 * time.Second // how long it stays open
 
 	sessionLifetime = time.Hour // of Anam's sessions
 
@@ -45,14 +36,13 @@ const (
 // Client has the personas of an account with Anam and makes sessions there. Its API key is in the header of what is sent
 // to Anam, and nowhere else.
 type Client struct {
-	url     string
-	key     string
-	http    *http.Client
-	slots   chan struct{}
-	breaker *gobreaker.CircuitBreaker[reply]
-	now     func() time.Time
+	url  string
+	key  string
+	http *http.Client
+	now  func() time.Time
 
-	personas *lru.Cache[uuid.UUID, cachedPersona]
+	sessions, lookups *lane // look-ups that wait do not keep a visitor from a session, nor the other way round
+	personas          *lru.Cache[uuid.UUID, cachedPersona]
 }
 
 var (
@@ -66,13 +56,6 @@ type cachedPersona struct {
 	at   time.Time
 }
 
-// reply is a response of Anam.
-type reply struct {
-	status     int
-	retryAfter string
-	body       []byte
-}
-
 // New returns a client of the API at this URL, for the account that the key belongs to.
 func New(url, key string, now func() time.Time) *Client {
 	personas, err := lru.New[uuid.UUID, cachedPersona](maxPersonas)
@@ -80,8 +63,9 @@ func New(url, key string, now func() time.Time) *Client {
 		panic(err) // the size is positive
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = maxInFlight
+	transport.MaxIdleConnsPerHost = maxSessions
 	transport.IdleConnTimeout = 30 * time.Second
+	transport.MaxResponseHeaderBytes = maxHead
 	return &Client{
 		url: strings.TrimRight(url, "/"),
 		key: key,
@@ -90,15 +74,9 @@ func New(url, key string, now func() time.Time) *Client {
 			// The key is for Anam, not for the target of a redirect.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		slots: make(chan struct{}, maxInFlight),
-		breaker: gobreaker.NewCircuitBreaker[reply](gobreaker.Settings{
-			Name:        "anam",
-			Timeout:     breakFor,
-			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakAfter },
-			// A caller that hung up says nothing about Anam.
-			IsExcluded: func(err error) bool { return errors.Is(err, context.Canceled) },
-		}),
 		now:      now,
+		sessions: newLane(maxSessions),
+		lookups:  newLane(maxLookups),
 		personas: personas,
 	}
 }
@@ -113,7 +91,9 @@ func (c *Client) Persona(ctx context.Context, organization, id uuid.UUID) (share
 	}
 	ctx, cancel := context.WithTimeout(ctx, personaTimeout)
 	defer cancel()
-	r, err := c.call(ctx, http.MethodGet, "/v1/personas/"+id.String(), nil)
+	r, err := c.lookups.call(ctx, id, func(ctx context.Context) (reply, error) {
+		return c.send(ctx, http.MethodGet, "/v1/personas/"+id.String(), nil)
+	})
 	var answer struct{ Name string }
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -157,7 +137,9 @@ func personaName(name string) string {
 // one that cannot be read and a gateway's timeout leave it open whether Anam made one.
 func (c *Client) Session(ctx context.Context, link sharelink.Link, visit sharelink.Visit) (sharelink.Session, error) {
 	body := `{"clientLabel":"sharelinks","personaConfig":{"personaId":"` + link.PersonaID.String() + `"}}`
-	r, err := c.call(ctx, http.MethodPost, "/v1/auth/session-token", []byte(body))
+	r, err := c.sessions.call(ctx, link.PersonaID, func(ctx context.Context) (reply, error) {
+		return c.send(ctx, http.MethodPost, "/v1/auth/session-token", []byte(body))
+	})
 	switch {
 	case errors.Is(err, gobreaker.ErrOpenState):
 		return sharelink.Session{}, refused(sharelink.PersonaUnavailable, breakFor, err)
@@ -187,90 +169,4 @@ func refused(code sharelink.Code, wait time.Duration, cause error) error {
 // timedOut returns the error of a session that may have been made.
 func timedOut(cause error) error {
 	return &sharelink.Error{Code: sharelink.PersonaTimeout, Detail: "the persona did not answer in time; the use may have been spent", Err: cause}
-}
-
-var (
-	// errUnsent is returned when there was no connection that a request could have been sent on.
-	errUnsent = errors.New("no connection to Anam")
-	// errBusy is returned when no slot frees up within maxQueueWait.
-	errBusy = errors.New("too many calls to Anam are in flight")
-)
-
-// neverSent returns whether an error means that the request never left.
-func neverSent(err error) bool {
-	return errors.Is(err, errUnsent) || errors.Is(err, errBusy) ||
-		errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
-}
-
-// call sends a request once, or twice if the first never left. Consecutive failures, which are no response and statuses of
-// 5xx, open the breaker: then calls fail at once instead of waiting for a dead upstream.
-func (c *Client) call(ctx context.Context, method, path string, body []byte) (reply, error) {
-	queue, cancel := context.WithTimeout(ctx, maxQueueWait)
-	defer cancel()
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-queue.Done():
-		return reply{}, errors.Join(errBusy, ctx.Err())
-	}
-	r, err := c.breaker.Execute(func() (reply, error) {
-		r, err := c.send(ctx, method, path, body)
-		if err != nil && neverSent(err) && ctx.Err() == nil {
-			r, err = c.send(ctx, method, path, body)
-		}
-		if err == nil && r.status >= 500 {
-			err = failedReply{r}
-		}
-		return r, err
-	})
-	if failed, ok := errors.AsType[failedReply](err); ok {
-		return failed.reply, nil
-	}
-	return r, err
-}
-
-// failedReply is a reply that counts as a failure of Anam.
-type failedReply struct{ reply }
-
-func (f failedReply) Error() string { return f.problem().Error() }
-
-func (c *Client) send(ctx context.Context, method, path string, body []byte) (reply, error) {
-	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
-	req, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
-	if err != nil {
-		return reply{}, err
-	}
-	req.Header.Set("Authorization", "Bearer "+c.key)
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := c.http.Do(req)
-	if err != nil && !connected.Load() {
-		return reply{}, fmt.Errorf("%w: %w", errUnsent, err)
-	}
-	if err != nil {
-		return reply{}, err
-	}
-	defer resp.Body.Close()
-	r := reply{status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After")}
-	if r.body, err = io.ReadAll(io.LimitReader(resp.Body, maxReply)); err != nil && r.status < 300 {
-		return reply{}, err // a refusal needs no body
-	}
-	return r, nil
-}
-
-// problem is the reply as the log has it, without the body: its content is not known.
-func (r reply) problem() error {
-	return fmt.Errorf("answer of Anam: %d %s", r.status, http.StatusText(r.status))
-}
-
-// wait returns how long Anam says to wait, within bounds, or byDefault where it says nothing.
-func (r reply) wait(byDefault time.Duration) time.Duration {
-	seconds, err := strconv.ParseUint(r.retryAfter, 10, 31)
-	if err != nil {
-		return byDefault
-	}
-	return min(max(time.Duration(seconds)*time.Second, time.Second), maxRetry)
 }

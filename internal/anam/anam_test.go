@@ -1,12 +1,13 @@
 package anam_test
 
 import (
+	"compress/gzip"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,8 +64,16 @@ func TestAnamsRefusals(t *testing.T) {
 		"broken":        {status(500, ""), sharelink.PersonaUnavailable, 5 * time.Second},
 		"down":          {status(503, "9"), sharelink.PersonaUnavailable, 9 * time.Second},
 		"gateway":       {status(504, ""), sharelink.PersonaTimeout, 0},
-		"no token":      {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{}`)) }, sharelink.PersonaTimeout, 0},
-		"HTML":          {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`<html>`)) }, sharelink.PersonaTimeout, 0},
+		"no token":      {success("application/json", `{}`), sharelink.PersonaTimeout, 0},
+		"HTML":          {success("text/html", `<html>`), sharelink.PersonaTimeout, 0},
+		"not as JSON":   {success("text/plain", `{"sessionToken":"a-secret"}`), sharelink.PersonaTimeout, 0},
+		"too large":     {success("application/json", `{"sessionToken":"a-secret"}`+strings.Repeat(" ", anam.MaxReply)), sharelink.PersonaTimeout, 0},
+		"compressed":    {bomb, sharelink.PersonaTimeout, 0},
+		"another way":   {raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), sharelink.PersonaTimeout, 0},
+		"my key back":   {raw("HTTP/1.1 200 OK\r\nAuthorization Bearer " + testKey + "\r\n\r\n"), sharelink.PersonaTimeout, 0},
+		"a head of it":  {raw("Bearer " + testKey + "\r\n\r\n"), sharelink.PersonaTimeout, 0},
+		"a large head":  {raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n"), sharelink.PersonaTimeout, 0},
+		"endless":       {endless(402), sharelink.PersonaRefused, time.Minute},
 		"cut off":       {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, sharelink.PersonaTimeout, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,6 +81,7 @@ func TestAnamsRefusals(t *testing.T) {
 			var calls atomic.Int32
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				calls.Add(1)
+				_, _ = io.Copy(io.Discard, r.Body) // or the server does not see that the other end is gone
 				c.answer(w, r)
 			}))
 			t.Cleanup(server.Close)
@@ -90,6 +100,44 @@ func TestAnamsRefusals(t *testing.T) {
 				t.Errorf("a secret is in %v", err)
 			}
 		})
+	}
+}
+
+func success(mediaType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", mediaType)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// bomb answers more than is read, in a few bytes.
+func bomb(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Encoding", "gzip")
+	zip := gzip.NewWriter(w)
+	_, _ = zip.Write(make([]byte, 4*anam.MaxReply))
+	_ = zip.Close()
+}
+
+// endless answers a body that does not end before its reader does.
+func endless(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}
+}
+
+// raw writes to the connection, and leaves it open.
+func raw(answer string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err == nil {
+			_, _ = io.WriteString(conn, answer)
+			_, _ = io.Copy(io.Discard, conn) // until the other end closes it
+			_ = conn.Close()
+		}
 	}
 }
 
@@ -128,14 +176,24 @@ func TestAnamIsAskedAgainOnlyIfItWasNotAsked(t *testing.T) {
 
 func TestAnamThatDoesNotAnswerIsATimeout(t *testing.T) {
 	t.Parallel()
-	asked, release := make(chan struct{}), make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(asked); <-release }))
-	t.Cleanup(server.Close)
-	t.Cleanup(func() { close(release) })
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-asked; cancel() }()
-	if _, err := anam.New(server.URL, testKey, now).Session(ctx, link, visit); sharelink.CodeOf(err) != sharelink.PersonaTimeout {
-		t.Errorf("%v", err)
+	for name, answer := range map[string]http.HandlerFunc{
+		"no head":     func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"no end":      endless(200),
+		"half a head": raw("HTTP/1.1 200 OK\r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body) // or the server does not see that the other end is gone
+				time.AfterFunc(10*time.Millisecond, cancel)
+				answer(w, r)
+			}))
+			t.Cleanup(server.Close)
+			if _, err := anam.New(server.URL, testKey, now).Session(ctx, link, visit); sharelink.CodeOf(err) != sharelink.PersonaTimeout {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
 
@@ -175,41 +233,6 @@ func TestRefusalsDoNotTripTheBreaker(t *testing.T) {
 	}
 	if _, err := a.Session(t.Context(), link, visit); err != nil {
 		t.Error(err)
-	}
-}
-
-// While as many calls as may be in flight are, one more is not sent.
-func TestCallsInFlightAreBounded(t *testing.T) {
-	t.Parallel()
-	full, release := make(chan struct{}), make(chan struct{})
-	var arrived atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if arrived.Add(1) == anam.MaxInFlight {
-			close(full)
-		}
-		<-release
-		_, _ = w.Write([]byte(`{"sessionToken":"session"}`))
-	}))
-	t.Cleanup(server.Close)
-	a := anam.New(server.URL, testKey, now)
-	var group sync.WaitGroup
-	for range anam.MaxInFlight {
-		group.Go(func() {
-			if _, err := a.Session(t.Context(), link, visit); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	<-full
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := a.Session(ctx, link, visit); sharelink.CodeOf(err) != sharelink.PersonaUnavailable {
-		t.Errorf("one call more: %v", err)
-	}
-	close(release)
-	group.Wait()
-	if n := arrived.Load(); n != anam.MaxInFlight {
-		t.Errorf("%d calls arrived", n)
 	}
 }
 

@@ -4,9 +4,9 @@ import "net/http"
 
 // What the tests know of the inside.
 const (
-	BreakAfter  = breakAfter
-	MaxInFlight = maxInFlight
-	PersonaTTL  = personaTTL
+	BreakAfter = breakAfter
+	MaxReply   = maxReply
+	PersonaTTL = personaTTL
 )
 
 var PersonaName = personaName

@@ -145,8 +145,10 @@ func TestBodyInWords(t *testing.T) {
 		" ":                                                  "the body is empty; send a JSON object",
 		`[1]`:                                                "must be an object, not a list of 1",
 		`{` + strings.Repeat(`"a`+"\u0000", 1) + `":1}`:      "the body is not one well-formed JSON value",
-		`{"name":"ab","crew":` + strings.Repeat("[", 400) + `}`:      "the body is not one well-formed JSON value",
-		`{"name":"ab","keel":1,"length":-1,"crew":99,"sunk":"true"}`: "the request has 4 violations: ",
+		`{"name":"ab","crew":` + strings.Repeat("[", 400) + `}`:                                       "the body is nested more than 64 levels deep",
+		`{"name":"ab","crew":"` + strings.Repeat(`[\"`, 100) + `"}`:                                   "must be a whole number",
+		`{"name":"ab","crew":"` + strings.Repeat(`[\\`, 100) + `","crew":` + strings.Repeat("[", 100): "the body is nested more than 64 levels deep",
+		`{"name":"ab","keel":1,"length":-1,"crew":99,"sunk":"true"}`:                                  "the request has 4 violations: ",
 	} {
 		if err := check(t, "createBoat", "/boats/x", body, isJSON); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", body, err, want)

@@ -20,6 +20,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// maxQuery is the longest query that is read, in bytes.
+const maxQuery = 8 << 10
+
 // MediaTypeError is the error for a request body whose Content-Type or Content-Encoding the operation does not take.
 type MediaTypeError struct{ Want string }
 
@@ -49,17 +52,14 @@ func (o *Operation) CheckRequest(r *http.Request, pathParam func(name string) st
 func (o *Operation) checkParams(r *http.Request, pathParam func(string) string) Violations {
 	var violations Violations
 	var query url.Values
-	if r.URL.RawQuery != "" {
+	if len(r.URL.RawQuery) > maxQuery {
+		violations = append(violations, Violation{In: InQuery, Detail: fmt.Sprintf("the query must have at most %d bytes", maxQuery)})
+	} else if r.URL.RawQuery != "" {
 		var err error
 		if query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
 			violations = append(violations, Violation{In: InQuery, Detail: "the query is not well-formed; percent-encode what is not a letter or a digit"})
 		}
-		for _, name := range slices.Sorted(maps.Keys(query)) {
-			if o.query[name] == nil {
-				detail, hint := unknownName("query parameter", name, aliasesOf(o.query, func(p *openapi3.Parameter) map[string]any { return p.Extensions }))
-				violations = append(violations, Violation{In: InQuery, Name: printable(name), Detail: detail, Hint: hint, Unknown: true})
-			}
-		}
+		violations = append(violations, o.unknownParams(query)...)
 	}
 	input := openapi3filter.RequestValidationInput{Request: r, QueryParams: query, Options: o.checks.parameter}
 	for _, ref := range o.params {
@@ -87,6 +87,15 @@ func (o *Operation) checkParams(r *http.Request, pathParam func(string) string) 
 		}
 	}
 	return violations
+}
+
+// unknownParams lists the parameters of a query that the operation does not have.
+func (o *Operation) unknownParams(query url.Values) Violations {
+	known := aliasesOf(o.query, func(p *openapi3.Parameter) map[string]any { return p.Extensions })
+	return unknownNames(query, known, func(name string) Violation {
+		detail, hint := unknownName("query parameter", name, known)
+		return Violation{In: InQuery, Name: printable(name), Detail: detail, Hint: hint, Unknown: true}
+	})
 }
 
 // paramValues returns every value that the request gives a parameter.
@@ -180,9 +189,38 @@ func (*checkedBody) Close() error { return nil }
 // ValidatedValue returns the decoded body. The generated handlers bind it instead of decoding the bytes once more.
 func (b *checkedBody) ValidatedValue() any { return b.value }
 
+// maxDepth is how deep lists and objects may stand in each other: no contract needs as much, and each level costs memory.
+const maxDepth = 64
+
+var errTooDeep = fmt.Errorf("the body is nested more than %d levels deep", maxDepth)
+
+// isDeep tells whether a JSON text is deeper than maxDepth, before anything is made of it.
+func isDeep(raw []byte) bool {
+	depth, inText := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '"':
+			inText = !inText
+		case c == '\\' && inText:
+			i++
+		case inText:
+		case c == '[' || c == '{':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return false
+}
+
 // decode reads one JSON value as strictly as RFC 7493 has it: UTF-8 without lone surrogates, no name twice. encoding/json
 // forgives both.
 func decode(raw []byte) (value any, err error) {
+	if isDeep(raw) {
+		return nil, errTooDeep
+	}
 	err = json.Unmarshal(raw, &value)
 	if _, tooLarge := errors.AsType[*json.SemanticError](err); tooLarge {
 		// The one thing that a float64 cannot hold: kin-openapi says what would be right of a number as text too.
@@ -201,6 +239,8 @@ func syntaxViolation(err error, body []byte) Violation {
 		at = fmt.Sprintf(" at byte %d", offset)
 	}
 	switch {
+	case errors.Is(err, errTooDeep):
+		return Violation{In: InBody, Detail: err.Error()}
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return Violation{In: InBody, Pointer: printable(pointer), Detail: "the field is given twice; give it once"}
 	case !utf8.Valid(body):

@@ -34,7 +34,7 @@ type Violation struct {
 	Unknown bool   // whether it is a field or a query parameter that the document does not have
 }
 
-// Violations are what is wrong with one request or response, at most MaxViolations in full.
+// Violations are what is wrong with one request or response. Those beyond MaxViolations are empty: they are counted only.
 type Violations []Violation
 
 // MaxViolations bounds how many violations are described.
@@ -77,10 +77,13 @@ func bodyViolations(err error) Violations {
 		unknown := found.SchemaField == "properties"
 		if place := pointer + strconv.FormatBool(unknown); !seen[place] {
 			seen[place] = true
-			if unknown {
+			switch {
+			case unknown:
 				violations = append(violations, unknownFields(pointer, found)...)
-			} else {
+			case len(violations) < MaxViolations:
 				violations = append(violations, valueViolation(pointer, found))
+			default:
+				violations = append(violations, Violation{})
 			}
 		}
 	}
@@ -128,17 +131,23 @@ func valueViolation(pointer string, found *openapi3.SchemaError) Violation {
 func unknownFields(parent string, found *openapi3.SchemaError) Violations {
 	known := aliasesOf(found.Schema.Properties, func(p *openapi3.SchemaRef) map[string]any { return p.Value.Extensions })
 	object, _ := found.Value.(map[string]any)
+	return unknownNames(object, known, func(name string) Violation {
+		detail, hint := unknownName("field", name, known)
+		return Violation{In: InBody, Pointer: printable(parent + pointerTo([]string{name})), Detail: detail, Hint: hint, Unknown: true}
+	})
+}
+
+// unknownNames describes the names of given that are not known, in order. Those beyond MaxViolations are counted only.
+func unknownNames[V any](given map[string]V, known map[string][]string, describe func(name string) Violation) Violations {
 	var violations Violations
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if _, ok := known[name]; ok {
-			continue
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		switch _, ok := known[name]; {
+		case ok:
+		case len(violations) < MaxViolations:
+			violations = append(violations, describe(name))
+		default:
+			violations = append(violations, Violation{})
 		}
-		v := Violation{In: InBody, Pointer: parent, Unknown: true}
-		if len(violations) < MaxViolations { // beyond that it is counted, not described
-			v.Detail, v.Hint = unknownName("field", name, known)
-			v.Pointer = printable(parent + pointerTo([]string{name}))
-		}
-		violations = append(violations, v)
 	}
 	return violations
 }
@@ -160,8 +169,10 @@ func unknownName(what, name string, known map[string][]string) (detail, hint str
 
 // letters returns a name as it is compared: in lower case, without separators.
 func letters(name string) string {
-	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+	return separators.Replace(strings.ToLower(name))
 }
+
+var separators = strings.NewReplacer("_", "", "-", "")
 
 // aliasesOf reads the extension x-also-called: the names that other software uses for a field or a parameter.
 func aliasesOf[T any](named map[string]T, extensions func(T) map[string]any) map[string][]string {
@@ -285,10 +296,12 @@ func describe(v any) string {
 func pointerTo(path []string) string {
 	var b strings.Builder
 	for _, p := range path {
-		b.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(p))
+		b.WriteString("/" + pointerEscapes.Replace(p))
 	}
 	return b.String()
 }
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 
 // printable returns a name that the caller made up as it may be answered and logged: printable, short, without secrets.
 func printable(name string) string {

@@ -36,13 +36,11 @@ func placeOf(link sharelink.Link) Place {
 
 // URL returns where a person opens the link.
 func (p *Pages) URL(link sharelink.Link) string {
-	return below(p.config.PublicURL(), link)
+	return p.config.PublicURL() + placeOf(link).of(link.Token)
 }
 
-// below returns where the link is, below the URL or the path of the service.
-func below(service string, link sharelink.Link) string {
-	return service + "/" + string(placeOf(link)) + "/" + url.PathEscape(link.Token)
-}
+// of returns the path of a token's place, below that of the service.
+func (p Place) of(token string) string { return "/" + string(p) + "/" + url.PathEscape(token) }
 
 // linkView is what the page's template shows.
 type linkView struct {
@@ -79,7 +77,7 @@ func (p *Pages) Link(w http.ResponseWriter, r *http.Request, place Place, link s
 		v.State, v.Site, v.Page = "site", site, placeOf(link) == Share
 		p.write(w, http.StatusForbidden, v, site)
 	case place != placeOf(link):
-		p.redirect(w, r, link)
+		p.RedirectTo(w, r, placeOf(link), link.Token)
 	case status == sharelink.Active:
 		v.State, v.Active, v.Persona, v.URL = "ready", true, link.PersonaName, p.URL(link)
 		// Relative, so that it is right behind any proxy and at any address that the page was loaded from.
@@ -118,11 +116,11 @@ func (p *Pages) write(w http.ResponseWriter, status int, v linkView, ancestors s
 	writeHTML(w, status, b.Bytes())
 }
 
-// redirect leads to the one place of the link, which follows its type: an embed's own page would be framed by no site, and
-// a LINK's frame would be one that no site may show. The type can change, so it is not permanent.
-func (p *Pages) redirect(w http.ResponseWriter, r *http.Request, link sharelink.Link) {
+// RedirectTo leads to the place of a token. A link's follows its type: an embed's own page would be framed by no site, and a
+// LINK's frame would be one that no site may show. The type can change, so it is not permanent.
+func (p *Pages) RedirectTo(w http.ResponseWriter, r *http.Request, place Place, token string) {
 	p.restrict(w.Header(), linkView{}, "")
-	to := below(p.config.PublicPath(), link)
+	to := p.config.PublicPath() + place.of(token)
 	if theme := themeOf(r); theme != "" {
 		to += "?theme=" + theme
 	}
@@ -197,13 +195,18 @@ func mayEmbed(link sharelink.Link, site string) bool {
 	return placeOf(link) == Frame && (link.AllowAllOrigins || slices.Contains(link.AllowedOrigins, site))
 }
 
+// maxReferer is the longest Referer that is read, in bytes: of a longer address browsers send the origin only (W3C Referrer
+// Policy).
+const maxReferer = 4096
+
 // embedder returns the origin of the page that shows the response in a frame, "" when it is in none, or the site does not
 // say. It serves for better words only: frame-ancestors decides, and depends on no header.
 func embedder(r *http.Request) string {
-	if !slices.Contains([]string{"iframe", "frame", "embed", "object"}, r.Header.Get("Sec-Fetch-Dest")) {
+	referer := r.Referer()
+	if !slices.Contains([]string{"iframe", "frame", "embed", "object"}, r.Header.Get("Sec-Fetch-Dest")) || len(referer) > maxReferer {
 		return ""
 	}
-	u, err := url.Parse(r.Referer())
+	u, err := url.Parse(referer)
 	if err != nil {
 		return ""
 	}
@@ -213,8 +216,11 @@ func embedder(r *http.Request) string {
 
 // themeOf returns the theme that the page is asked to have, by the parameter that Anam's own frame has.
 func themeOf(r *http.Request) string {
-	if theme := r.URL.Query().Get("theme"); theme == "dark" || theme == "light" {
-		return theme
+	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") { // not decoded: it is of any length, and both words are plain
+		switch parameter {
+		case "theme=dark", "theme=light":
+			return parameter[len("theme="):]
+		}
 	}
 	return ""
 }

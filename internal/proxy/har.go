@@ -154,13 +154,21 @@ func (c *cleaner) isSecret(name string) bool {
 	return c.all || c.names[name] || secretName.MatchString(name)
 }
 
+// maxSecrets bounds how many secrets are looked for, because every text is searched for each. A page of links has a hundred; of
+// an exchange with as many as this no value is kept.
+const maxSecrets = 500
+
 // collect keeps the secrets that are long enough to be found by their text: their last word, for one that comes after a
 // scheme such as Bearer.
 func (c *cleaner) collect(value any, secret bool) {
+	if len(c.values) == maxSecrets {
+		return
+	}
 	switch value := value.(type) {
 	case string:
 		if word := value[strings.LastIndexByte(value, ' ')+1:]; secret && len(word) >= 8 {
 			c.values = append(c.values, word)
+			c.all = c.all || len(c.values) == maxSecrets
 		}
 	case []any:
 		for _, v := range value {

@@ -151,13 +151,13 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 // answered checks and records what the upstream answered.
 func (p *Proxy) answered(response *http.Response) error {
 	x := response.Request.Context().Value(exchangeKey{}).(*exchange)
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return errors.New("it switches to another protocol") // its body is the connection, which would stay open
+	}
 	for _, name := range []string{"Date", "Content-Type"} {
 		if response.Header[name] == nil {
 			x.writer.Header()[name] = nil // or net/http would add one
 		}
-	}
-	if response.StatusCode == http.StatusSwitchingProtocols {
-		return nil
 	}
 	held, whole, body := hold(response.Body)
 	response.Body = body
@@ -182,7 +182,8 @@ func (p *Proxy) answered(response *http.Response) error {
 func (p *Proxy) notAnswered(w http.ResponseWriter, r *http.Request, err error) {
 	p.unanswered.Add(1)
 	status := http.StatusBadGateway
-	detail := redact.Secrets(fmt.Sprintf("this is sharelinks proxy: %s did not answer: %v", p.upstream.Host, err))
+	_, key, _ := strings.Cut(r.Header.Get("Authorization"), " ") // which net/http shows where an upstream repeats it
+	detail := redact.Known(fmt.Sprintf("this is sharelinks proxy: %s did not answer: %v", p.upstream.Host, err), key)
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{ // a client that hung up needs no answer

@@ -614,6 +614,42 @@ func TestUpstreamIsUnreachable(t *testing.T) {
 	}
 }
 
+// An upstream that hands its connection over, or repeats a header where none should be, did not answer.
+func TestUpstreamDoesNotAnswerAsItShould(t *testing.T) {
+	t.Parallel()
+	for answer, says := range map[string]string{
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n": "it switches to another protocol",
+		"HTTP/1.1 200 OK\r\nAuthorization KEY\r\n\r\n":                                  `missing colon: \"Authorization Bearer ...\"`,
+	} {
+		closed := make(chan struct{})
+		upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(conn, strings.ReplaceAll(answer, "KEY", r.Header.Get("Authorization")))
+			_, _ = io.Copy(io.Discard, conn) // until the proxy closes it
+			_ = conn.Close()
+			close(closed)
+		}))
+		t.Cleanup(upstream.Close)
+		_, s := start(t, Options{Upstream: parse(t, upstream.URL), Contract: load(t, true)})
+		r, _ := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/v1/share-links", nil)
+		r.Header.Set("Authorization", "Bearer a-key-of-the-client")
+		response, err := s.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if response.StatusCode != 502 || !strings.Contains(string(body), says) || strings.Contains(string(body), "a-key-of") {
+			t.Errorf("%d %s", response.StatusCode, body)
+		}
+		<-closed
+	}
+}
+
 // What differs in a value only is one drift, and counts once a message.
 func TestDriftsAreToldApart(t *testing.T) {
 	t.Parallel()

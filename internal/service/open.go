@@ -35,7 +35,7 @@ func (s *Service) Open(ctx context.Context, link sharelink.Link, visitor shareli
 	if status := link.StatusAt(now); status != sharelink.Active {
 		return link, session, s.refuse(ctx, visit, sharelink.OutcomeOf(status), refusal(status))
 	}
-	if !link.AllowsOrigin(visitor.Origin, visitor.OwnOrigin) {
+	if !link.AllowsOrigin(visit.Origin, visitor.OwnOrigin) {
 		return link, session, s.refuse(ctx, visit, sharelink.OriginRefused, errOrigin)
 	}
 	link, status, err := s.options.Store.Spend(ctx, link.Token, visit)

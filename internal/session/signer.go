@@ -3,7 +3,11 @@ package session
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -19,12 +23,25 @@ import (
 // Lifetime is how long a session is valid. Anam's are as long.
 const Lifetime = time.Hour
 
-// Signer makes sessions that are signed tokens (JWT, EdDSA): a backend with the public key can check a visitor on its own.
+// The algorithms that sessions can be signed with (RFC 8037, RFC 7518).
+const (
+	EdDSA = "EdDSA"
+	ES256 = "ES256" // for backends whose library does not know EdDSA
+)
+
+// Signer makes sessions that are signed tokens (JWT): a backend with the public key can check a visitor on its own.
 type Signer struct {
-	key    ed25519.PrivateKey
-	kid    string
+	key    key // that it signs with
 	keySet []byte
 	issuer func() string
+}
+
+// key is a private key, and how a key set shows its public half.
+type key struct {
+	method  jwt.SigningMethod
+	private crypto.Signer
+	kid     string
+	public  string
 }
 
 var _ service.Sessions = (*Signer)(nil)
@@ -42,30 +59,62 @@ type keyStore interface {
 	SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error)
 }
 
-// NewSigner returns a signer with the key of the store, made now if the store has none. issuer returns the service's public
-// URL.
-func NewSigner(ctx context.Context, store keyStore, now time.Time, issuer func() string) (*Signer, error) {
+// NewSigner returns a signer with the key of the store, made now if the store has none. It signs with EdDSA, or with ES256 if
+// that is the algorithm. issuer returns the service's public URL.
+func NewSigner(ctx context.Context, store keyStore, now time.Time, algorithm string, issuer func() string) (*Signer, error) {
 	first := sharelink.SigningKey{CreatedAt: now}
 	_, _ = rand.Read(first.Seed[:]) // it never fails
-	key, err := store.SigningKey(ctx, first)
+	kept, err := store.SigningKey(ctx, first)
 	if err != nil {
 		return nil, fmt.Errorf("read the signing key: %w", err)
 	}
-	s := &Signer{key: ed25519.NewKeyFromSeed(key.Seed[:]), issuer: issuer}
-	x := base64.RawURLEncoding.EncodeToString(s.key.Public().(ed25519.PublicKey))
-	// The key id is the thumbprint (RFC 7638, of the members that RFC 8037 requires).
-	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + x + `"}`))
-	s.kid = base64.RawURLEncoding.EncodeToString(sum[:])
-	const keySet = `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"%s","kid":"%s","use":"sig","alg":"EdDSA"}]}`
-	s.keySet = fmt.Appendf(nil, keySet, x, s.kid)
+	edwards, p256 := edwardsKey(kept.Seed), p256Key(kept.Seed)
+	// Both are always shown, so that a change of the algorithm ends no session.
+	s := &Signer{key: edwards, issuer: issuer, keySet: fmt.Appendf(nil, `{"keys":[%s,%s]}`, edwards.public, p256.public)}
+	if algorithm == ES256 {
+		s.key = p256
+	}
 	return s, nil
+}
+
+func edwardsKey(seed [32]byte) key {
+	private := ed25519.NewKeyFromSeed(seed[:])
+	x := base64.RawURLEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
+	return newKey(jwt.SigningMethodEdDSA, private, `"crv":"Ed25519","kty":"OKP","x":"`+x+`"`)
+}
+
+// p256Key derives a key from the seed of the other: the store keeps one. No key serves two algorithms.
+func p256Key(seed [32]byte) key {
+	for try := 1; ; try++ { // one of 4 billion scalars is out of range
+		scalar, err := hkdf.Key(sha256.New, seed[:], nil, fmt.Sprint("sharelinks ES256 ", try), 32)
+		if err != nil {
+			panic(err) // of sizes that do not fit
+		}
+		private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar)
+		if err != nil {
+			continue
+		}
+		point, err := private.PublicKey.Bytes()
+		if err != nil {
+			panic(err) // the curve is known
+		}
+		x, y := base64.RawURLEncoding.EncodeToString(point[1:33]), base64.RawURLEncoding.EncodeToString(point[33:])
+		return newKey(jwt.SigningMethodES256, private, `"crv":"P-256","kty":"EC","x":"`+x+`","y":"`+y+`"`)
+	}
+}
+
+// newKey returns a key whose public half has these members, sorted, which are those of its thumbprint (RFC 7638): its id.
+func newKey(method jwt.SigningMethod, private crypto.Signer, members string) key {
+	sum := sha256.Sum256([]byte("{" + members + "}"))
+	kid := base64.RawURLEncoding.EncodeToString(sum[:])
+	return key{method, private, kid, fmt.Sprintf(`{%s,"kid":"%s","use":"sig","alg":"%s"}`, members, kid, method.Alg())}
 }
 
 // Session makes a session that begins at the visit. The instants in it are whole seconds.
 func (s *Signer) Session(_ context.Context, link sharelink.Link, visit sharelink.Visit) (sharelink.Session, error) {
 	from := visit.At.Truncate(time.Second)
 	until := from.Add(Lifetime)
-	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
+	token := jwt.NewWithClaims(s.key.method, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    s.issuer(),
 			Subject:   link.PersonaID.String(),
@@ -77,13 +126,13 @@ func (s *Signer) Session(_ context.Context, link sharelink.Link, visit sharelink
 		ShareLinkID:    link.ID.String(),
 		OrganizationID: link.OrganizationID.String(),
 	})
-	token.Header["kid"] = s.kid
-	text, err := token.SignedString(s.key)
+	token.Header["kid"] = s.key.kid
+	text, err := token.SignedString(s.key.private)
 	if err != nil {
 		return sharelink.Session{}, &sharelink.Error{Code: sharelink.PersonaUnavailable, Detail: "the session could not be signed", Err: err}
 	}
 	return sharelink.Session{Token: text, ExpiresAt: until}, nil
 }
 
-// KeySet returns the public half of the key as a JSON Web Key Set (RFC 7517, RFC 8037).
+// KeySet returns the public halves of the keys as a JSON Web Key Set (RFC 7517, RFC 8037).
 func (s *Signer) KeySet() []byte { return s.keySet }

@@ -2,11 +2,14 @@ package session
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -37,11 +40,12 @@ func TestKeySet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewSigner(t.Context(), keeping{key: sharelink.SigningKey{Seed: [32]byte(seed)}}, day, issuer)
+	s, err := NewSigner(t.Context(), keeping{key: sharelink.SigningKey{Seed: [32]byte(seed)}}, day, EdDSA, issuer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","use":"sig","alg":"EdDSA"}]}`
+	const want = `{"keys":[{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","use":"sig","alg":"EdDSA"},` +
+		`{"crv":"P-256","kty":"EC","x":"NVI_bVzHtFWXZvjU1WxA7TKlBN0OjCD9W2DCrujTkoE","y":"MvVFgUkWTn3ugtCart8lWIDhNavV4-H47nfcfcwSJOM","kid":"KVIwBGqUqi4cVT36Fl7DhwQoxfx3xje4S0WOzKNGtxA","use":"sig","alg":"ES256"}]}` // the key of ES256 is derived in our own way: to change it ends sessions
 	if got := string(s.KeySet()); got != want {
 		t.Errorf("%s", got)
 	}
@@ -49,7 +53,16 @@ func TestKeySet(t *testing.T) {
 
 func TestSession(t *testing.T) {
 	t.Parallel()
-	s, err := NewSigner(t.Context(), keeping{key: sharelink.SigningKey{Seed: [32]byte{7}}}, day, issuer)
+	for _, algorithm := range []string{EdDSA, ES256} {
+		t.Run(algorithm, func(t *testing.T) {
+			t.Parallel()
+			testSession(t, algorithm)
+		})
+	}
+}
+
+func testSession(t *testing.T, algorithm string) {
+	s, err := NewSigner(t.Context(), keeping{key: sharelink.SigningKey{Seed: [32]byte{7}}}, day, algorithm, issuer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,22 +72,15 @@ func TestSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var set struct{ Keys []struct{ X, Kid string } }
-	if err := json.Unmarshal(s.KeySet(), &set); err != nil {
-		t.Fatal(err)
-	}
-	x, err := base64.RawURLEncoding.DecodeString(set.Keys[0].X)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kid, public := publicKey(t, s.KeySet(), algorithm)
 	check := func(at time.Time) (jwt.MapClaims, error) {
 		claims := jwt.MapClaims{}
 		_, err := jwt.ParseWithClaims(session.Token, claims, func(token *jwt.Token) (any, error) {
-			if token.Header["kid"] != set.Keys[0].Kid || token.Header["typ"] != "JWT" {
+			if token.Header["kid"] != kid || token.Header["typ"] != "JWT" {
 				t.Errorf("header %v", token.Header)
 			}
-			return ed25519.PublicKey(x), nil
-		}, jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithTimeFunc(func() time.Time { return at }), jwt.WithIssuer(issuer()))
+			return public, nil
+		}, jwt.WithValidMethods([]string{algorithm}), jwt.WithTimeFunc(func() time.Time { return at }), jwt.WithIssuer(issuer()))
 		return claims, err
 	}
 	claims, err := check(day)
@@ -104,10 +110,40 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// publicKey returns the key of an algorithm from a key set, as a backend reads it.
+func publicKey(t *testing.T, keySet []byte, algorithm string) (kid string, public any) {
+	t.Helper()
+	var set struct {
+		Keys []struct{ Alg, Crv, Kty, Kid, Use, X, Y string }
+	}
+	if err := json.Unmarshal(keySet, &set); err != nil || len(set.Keys) != 2 {
+		t.Fatal(err, string(keySet))
+	}
+	for _, k := range set.Keys {
+		if k.Alg != algorithm || k.Use != "sig" {
+			continue
+		}
+		x, _ := base64.RawURLEncoding.DecodeString(k.X)
+		y, _ := base64.RawURLEncoding.DecodeString(k.Y)
+		if k.Kty == "OKP" && k.Crv == "Ed25519" && algorithm == EdDSA {
+			return k.Kid, ed25519.PublicKey(x)
+		}
+		if k.Kty == "EC" && k.Crv == "P-256" && algorithm == ES256 {
+			p, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return k.Kid, p
+		}
+	}
+	t.Fatalf("no key of %s: %s", algorithm, keySet)
+	return "", nil
+}
+
 func TestSignerNeedsItsKey(t *testing.T) {
 	t.Parallel()
 	down := errors.New("down")
-	if _, err := NewSigner(t.Context(), keeping{err: down}, day, issuer); !errors.Is(err, down) {
+	if _, err := NewSigner(t.Context(), keeping{err: down}, day, EdDSA, issuer); !errors.Is(err, down) {
 		t.Errorf("%v", err)
 	}
 }

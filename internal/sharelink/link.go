@@ -147,15 +147,11 @@ func (l Link) StatusAt(now time.Time) Status {
 	return Active
 }
 
-// AllowsOrigin returns whether a call with this Origin header may open the link, on a server whose own origin is own. A
-// call without the header, "", comes from no browser: a native client is allowed. So is the server's own origin, where its
-// pages are. "null", a context without an origin, is in no list and passes only where all do.
-func (l Link) AllowsOrigin(header, own string) bool {
-	if header == "" || l.AllowAllOrigins {
-		return true
-	}
-	origin, err := ParseOrigin(header)
-	return err == nil && (origin == own || slices.Contains(l.AllowedOrigins, origin))
+// AllowsOrigin returns whether a call from this origin, canonical as a browser sends it, may open the link, on a server
+// whose own origin is own. A call without one, "", comes from no browser: a native client is allowed. So is the server's
+// own origin, where its pages are. "null", a context without an origin, is in no list and passes only where all do.
+func (l Link) AllowsOrigin(origin, own string) bool {
+	return origin == "" || l.AllowAllOrigins || origin == own || slices.Contains(l.AllowedOrigins, origin)
 }
 
 // Filter picks links of one organization. Its zero value, with a page, picks all.

@@ -18,6 +18,14 @@ func (e *OriginError) Error() string { return e.detail }
 // Hint returns what was probably meant, or "".
 func (e *OriginError) Hint() string { return e.hint }
 
+const (
+	// maxOrigin is the longest text, in characters, that is read as an origin: the maxLength of the contract.
+	maxOrigin = 300
+	// maxLabel is how many characters a label of a host may have. More of them become the 63 that DNS takes only in a spelling
+	// that no browser sends.
+	maxLabel = 63
+)
+
 const originShape = "an origin is scheme://host[:port] with http or https"
 
 // hostNames maps international names as a browser does (UTS 46, non-transitional). Which ASCII letters a name may have is
@@ -32,7 +40,13 @@ func CheckOrigin(s string) error {
 
 // ParseOrigin returns the canonical form of an origin (RFC 6454) as a browser would send it: lower case, the scheme's
 // default port dropped, international names as punycode, IP addresses in their shortest form. The error is an *OriginError.
+//
+// Anybody may send one, and what it costs to map an international name grows with the square of its length: the length is
+// looked at first.
 func ParseOrigin(s string) (string, error) {
+	if len(s) > maxOrigin && utf8.RuneCountInString(s) > maxOrigin {
+		return "", &OriginError{detail: "an origin has at most " + strconv.Itoa(maxOrigin) + " characters"}
+	}
 	switch s {
 	case "*", "null":
 		return "", &OriginError{detail: `"` + s + `" is not an origin; ` + originShape, hint: "set allowAllOrigins to allow every origin"}
@@ -100,7 +114,7 @@ func canonicalHost(host string) (string, error) {
 		return "[" + ipv6Text(addr) + "]", nil
 	}
 	// Browsers decode a percent sign in a host before anything else. It is not needed, and can mislead.
-	if strings.Contains(host, "%") || !utf8.ValidString(host) {
+	if strings.Contains(host, "%") || !utf8.ValidString(host) || hasLongLabel(host) {
 		return "", badHost
 	}
 	ascii, err := hostNames.ToASCII(host)
@@ -118,6 +132,16 @@ func canonicalHost(host string) (string, error) {
 }
 
 var badHost = &OriginError{detail: "an origin's host is a name such as www.example.com, without a trailing dot, or an IP address"}
+
+// hasLongLabel tells whether a label of host is too long to be mapped. Dots are those that browsers take for one (UTS 46).
+func hasLongLabel(host string) bool {
+	for label := range strings.FieldsFuncSeq(host, func(r rune) bool { return strings.ContainsRune(".\u3002\uff0e\uff61", r) }) {
+		if utf8.RuneCountInString(label) > maxLabel {
+			return true
+		}
+	}
+	return false
+}
 
 // asciiHost tells whether every label of host has 1 to 63 letters, digits, hyphens or underscores, and all of it at most 253.
 func asciiHost(host string) bool {

@@ -74,6 +74,29 @@ func TestTokensAndKeys(t *testing.T) {
 	}
 }
 
+func TestTrimToken(t *testing.T) {
+	t.Parallel()
+	const token = "sh_2kL9pQxYzR4vN8mBwHfJc"
+	for _, tail := range []string{
+		"/", "//", ".", ",", ")", ").", "]", "}", ">", `"`, "'", "!", "?", ";", ":", "*", "**", "_", "-", "|", "`", " ", "\n", "\r\n", "\t", "&", "=", "+", "$",
+		"。", "、", "」", "）", "，", "！", "…", "”", "’", "»", "؟", "،", "।", "։", "။", "\u00a0", "\u2003", "\u3000", "\u200b", "\u200f", "\ufeff", "🙂", "❤\ufe0f",
+		strings.Repeat(".", maxTail),
+	} {
+		if got, ok := TrimToken(token + tail); got != token || !ok {
+			t.Errorf("%q: %q, %v", tail, got, ok)
+		}
+	}
+	for _, text := range []string{
+		"", token, token + "x", token + "1", token + ".x", token + "/x", token + "é", token + "字", token + "٣", token + "\x00", token + "\xff", token + ".\x07",
+		token + strings.Repeat(".", maxTail+1), token[:23] + ".", "." + token, " " + token + ".", "sh_0kL9pQxYzR4vN8mBwHfJc.", "sk" + token[2:] + ".",
+		strings.ToUpper(token) + ".", "sh_........................",
+	} {
+		if got, ok := TrimToken(text); ok {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ total, perPage, last int }{{0, 20, 0}, {1, 20, 1}, {20, 20, 1}, {21, 20, 2}, {100, 1, 100}} {

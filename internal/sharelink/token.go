@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	gonanoid "github.com/matoous/go-nanoid/v2"
@@ -16,13 +19,31 @@ const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 const (
 	// TokenPrefix is what every token begins with.
-	TokenPrefix = "sh_"
+	TokenPrefix  = "sh_"
+	tokenLetters = 21
 	// MaxToken is the longest text, in bytes, that is looked up as a token. Ours are shorter.
 	MaxToken = 64
 )
 
 // NewToken returns a new share link token from crypto/rand, such as sh_2kL9pQxYzR4vN8mBwHfJc.
-func NewToken() string { return TokenPrefix + gonanoid.MustGenerate(alphabet, 21) }
+func NewToken() string { return TokenPrefix + gonanoid.MustGenerate(alphabet, tokenLetters) }
+
+// maxTail is how much may stand behind a token, in bytes.
+const maxTail = 32
+
+// TrimToken returns the token that a text begins with if it has something behind it that is none of its own: the full stop of
+// the sentence that a link ended, a bracket, a slash, a blank, in any script. ok is false for a token with nothing behind it,
+// and for any other text.
+func TrimToken(s string) (token string, ok bool) {
+	const size = len(TokenPrefix) + tokenLetters
+	if len(s) <= size || len(s) > size+maxTail || !strings.HasPrefix(s, TokenPrefix) {
+		return "", false
+	}
+	token = s[:size]
+	return token, strings.Trim(token[len(TokenPrefix):], alphabet) == "" && !strings.ContainsFunc(s[size:], func(r rune) bool {
+		return !unicode.In(r, unicode.Punct, unicode.Symbol, unicode.Space, unicode.White_Space, unicode.Mark, unicode.Cf) || r == utf8.RuneError
+	})
+}
 
 // NewSecret returns a new API key from crypto/rand: ak_ and 40 letters, 234 bits.
 func NewSecret() string { return "ak_" + gonanoid.MustGenerate(alphabet, 40) }

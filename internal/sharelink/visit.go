@@ -26,7 +26,7 @@ type Visit struct {
 
 // Visitor is what is known of the caller who opens a link.
 type Visitor struct {
-	Origin    string     // the Origin header, "" when there was none
+	Origin    string     // the Origin header as it came, "" when there was none
 	OwnOrigin string     // the server's own origin
 	UserAgent string     // the User-Agent header
 	Address   netip.Addr // may be invalid, for unknown
@@ -119,7 +119,8 @@ func CoarseAddress(a netip.Addr) string {
 	return network.String()
 }
 
-// visitOrigin is how a visit keeps an Origin header. What is not an origin is not kept: it can be anything, of any length.
+// visitOrigin is how a visit keeps an Origin header, and how links are asked about it. What is not an origin is not kept: it
+// can be anything.
 func visitOrigin(header string) string {
 	if header == "" || header == "null" {
 		return header
