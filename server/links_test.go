@@ -64,12 +64,25 @@ func TestAtMostOnePrimaryLink(t *testing.T) {
 	}
 }
 
-func TestDeleteAnswersTheLinkOnce(t *testing.T) {
+// The document does not require the URL, because Anam's API does not send it. This server always does.
+func TestEveryLinkHasItsURL(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	created := ts.create("")
+	path := "/v1/share-links/" + created["id"].(string)
+	listed := ts.send("GET", "/v1/share-links", "").want(200).object()["data"].([]any)[0].(map[string]any)
+	for _, link := range []map[string]any{created, listed, ts.send("GET", path, "").object(), ts.send("PUT", path, "{}").object()} {
+		if link["url"] != "http://links.test/share/"+created["token"].(string) {
+			t.Errorf("url is %v in %v", link["url"], link)
+		}
+	}
+}
+
+func TestDeleteOnce(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
 	path := "/v1/share-links/" + ts.create("")["id"].(string)
-	full := ts.send("GET", path, "").want(200).object()
-	if diff := cmp.Diff(full, ts.send("DELETE", path, "").want(200).object()); diff != "" {
+	if diff := cmp.Diff(map[string]any{"message": "the share link was deleted"}, ts.send("DELETE", path, "").want(200).object()); diff != "" {
 		t.Error(diff)
 	}
 	for _, method := range []string{"GET", "DELETE"} {

@@ -278,14 +278,14 @@ paths:
         '200':
           description: The fleet
           headers:
-            Trace: { required: true, x-addition: true, schema: { type: string } }
+            Trace: { x-addition: true, schema: { type: string } }
             Etag: { required: true, schema: { type: string } }
           content:
             application/json:
               schema:
                 allOf:
                   - type: object
-                    required: [name, page]
+                    required: [name]
                     properties:
                       name: { type: string }
                       page: { type: string, x-addition: true }

@@ -46,8 +46,8 @@ func New() *Checker {
 	c := &Checker{router: router, declared: map[string]bool{}, seen: map[string]bool{}}
 	for _, path := range doc.Paths.Map() {
 		for _, op := range path.Operations() {
-			for status := range op.Responses.Map() {
-				c.declared[op.OperationID+" "+status] = true
+			for status, response := range op.Responses.Map() {
+				c.declared[op.OperationID+" "+status] = response.Value.Extensions["x-only-upstream"] == nil
 			}
 			for _, p := range slices.Concat(path.Parameters, op.Parameters) {
 				c.declared[op.OperationID+" ?"+p.Value.Name] = true
@@ -213,8 +213,8 @@ func (c *Checker) Unseen() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var unseen []string
-	for pair := range c.declared {
-		if !c.seen[pair] {
+	for pair, ours := range c.declared {
+		if ours && !c.seen[pair] {
 			unseen = append(unseen, pair)
 		}
 	}
