@@ -124,9 +124,11 @@ func valueViolation(pointer string, found *openapi3.SchemaError) Violation {
 	return v
 }
 
-// unknownFields lists the fields of an object that the schema does not have.
+// unknownFields lists the fields of an object that the schema does not have. What its extension x-unknown says of a name is the
+// hint at it.
 func unknownFields(parent string, found *openapi3.SchemaError) Violations {
 	known := aliasesOf(found.Schema.Properties, func(p *openapi3.SchemaRef) map[string]any { return p.Value.Extensions })
+	elsewhere, _ := found.Schema.Extensions["x-unknown"].(map[string]any)
 	object, _ := found.Value.(map[string]any)
 	var violations Violations
 	for _, name := range slices.Sorted(maps.Keys(object)) {
@@ -136,6 +138,9 @@ func unknownFields(parent string, found *openapi3.SchemaError) Violations {
 		v := Violation{In: InBody, Pointer: parent, Unknown: true}
 		if len(violations) < MaxViolations { // beyond that it is counted, not described
 			v.Detail, v.Hint = unknownName("field", name, known)
+			if words, ok := elsewhere[name].(string); ok {
+				v.Hint = words
+			}
 			v.Pointer = printable(parent + pointerTo([]string{name}))
 		}
 		violations = append(violations, v)
