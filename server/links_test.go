@@ -98,7 +98,7 @@ func TestAnotherOrganizationsLinkDoesNotExist(t *testing.T) {
 	if _, err := ts.service.CreateOrganization(t.Context(), "other", false); err != nil {
 		t.Fatal(err)
 	}
-	key, _, err := ts.service.CreateKey(t.Context(), "other", "")
+	key, _, err := ts.service.CreateKey(t.Context(), "other", "", false)
 	if err != nil {
 		t.Fatal(err)
 	}

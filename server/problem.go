@@ -53,8 +53,8 @@ var kinds = []kind{
 	},
 	{
 		sharelink.Forbidden, "forbidden", http.StatusForbidden, "Forbidden",
-		"The API key is good, but its organization may not do this.",
-		`An operator can allow it, for example with "sharelinks organization update --allow-watermark-removal".`,
+		"The API key is good, but it, or its organization, may not do this.",
+		`The member detail says which. An operator makes keys that may write with "sharelinks key create", without --read-only, and allows an organization more with "sharelinks organization update".`,
 	},
 	{
 		sharelink.NotFound, "not-found", http.StatusNotFound, "Not found",

@@ -140,6 +140,21 @@ func TestServerIsAsStrictAsTheContract(t *testing.T) {
 	}
 }
 
+func TestReadOnlyKey(t *testing.T) {
+	t.Parallel()
+	srv := sharelinkstest.NewServer(t, sharelinkstest.WithReadOnlyKey("may-only-read"))
+	reader := srv.Client(client.WithKey("may-only-read"))
+	for range 2 { // the key is there after a reset, too
+		if _, err := reader.List(t.Context(), client.Filter{}); err != nil {
+			t.Error(err)
+		}
+		if _, err := reader.Create(t.Context(), client.CreateRequest{PersonaID: testPersona}); !errors.Is(err, client.ErrForbidden) || !strings.Contains(err.Error(), "read-only") {
+			t.Errorf("create: %v", err)
+		}
+		srv.Reset()
+	}
+}
+
 // What Anam's MCP server sends, whose names are none of the API: in a create all but isActive, in an update all.
 func TestBodyOfAnamsMCPServer(t *testing.T) {
 	t.Parallel()

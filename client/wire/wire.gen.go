@@ -1286,6 +1286,12 @@ type DeleteShareLinkResponse401Headers struct {
 	XRequestID           *string
 }
 
+// DeleteShareLinkResponse403Headers the declared response headers of an HTTP 403 response for DeleteShareLink
+type DeleteShareLinkResponse403Headers struct {
+	IdempotencyKeyWindow *int
+	XRequestID           *string
+}
+
 // DeleteShareLinkResponse404Headers the declared response headers of an HTTP 404 response for DeleteShareLink
 type DeleteShareLinkResponse404Headers struct {
 	IdempotencyKeyWindow *int
@@ -1327,6 +1333,8 @@ type DeleteShareLinkResponse struct {
 	ApplicationProblemJSON400 *InvalidRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -1341,6 +1349,8 @@ type DeleteShareLinkResponse struct {
 	Headers400 *DeleteShareLinkResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteShareLinkResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *DeleteShareLinkResponse403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *DeleteShareLinkResponse404Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -1366,6 +1376,11 @@ func (r DeleteShareLinkResponse) GetApplicationProblemJSON400() *InvalidRequest 
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r DeleteShareLinkResponse) GetApplicationProblemJSON401() *Unauthorized {
 	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteShareLinkResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -2957,6 +2972,13 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 		}
 		response.ApplicationProblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3036,6 +3058,23 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers DeleteShareLinkResponse403Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers DeleteShareLinkResponse404Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {

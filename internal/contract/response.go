@@ -52,7 +52,9 @@ func (o *Operation) CheckResponse(status int, header http.Header, body []byte) V
 func isAddition(extensions map[string]any) bool { return extensions["x-addition"] == true }
 
 // demands tells whether a response must have a part of the document with these extensions, which do not say required.
-func (o *Operation) demands(extensions map[string]any) bool { return !o.upstream && isAddition(extensions) }
+func (o *Operation) demands(extensions map[string]any) bool {
+	return !o.upstream && isAddition(extensions)
+}
 
 // checkFields lists what a schema cannot say of the fields of a value: those that it does not declare, if the contract is
 // closed, and the additions that are missing. Where the document says whether there may be other

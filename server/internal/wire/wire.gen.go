@@ -961,6 +961,28 @@ func (response DeleteShareLink401ApplicationProblemPlusJSONResponse) VisitDelete
 	return err
 }
 
+type DeleteShareLink403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteShareLink403ApplicationProblemPlusJSONResponse) VisitDeleteShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteShareLink404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
