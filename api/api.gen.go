@@ -505,7 +505,8 @@ type CreateShareLinkRequest struct {
 	Type ShareLinkType `json:"type,omitempty"`
 
 	// AllowedOrigins Origins permitted to embed the link, each `scheme://host[:port]` with http or https. Kept in canonical form:
-	// lower case, default port dropped, international names as punycode, each once.
+	// lower case, default port dropped, international names as punycode, each once. A host is a name without
+	// underscores or an IPv4 address: browsers let no other embed anything.
 	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
 
 	// AllowAllOrigins Whether the link can be embedded on any origin.

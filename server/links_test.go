@@ -290,8 +290,15 @@ func TestContentTypes(t *testing.T) {
 			t.Errorf("%q: status %d, want %d: %s", ct, a.status, status, a.body)
 		}
 	}
-	ts.send("POST", "/v1/share-links", `{"personaId":"`+cara+`"}`, "Content-Encoding: gzip").want(415)
-	ts.send("PUT", "/v1/share-links/"+cara, `{}`, "Content-Type: text/plain").want(415)
+	for header, accepts := range map[string]string{"Content-Encoding: gzip": "identity", "Content-Type: text/plain": ""} {
+		for _, r := range []request{{"POST", "/v1/share-links", `{"personaId":"` + cara + `"}`}, {"PUT", "/v1/share-links/" + cara, `{}`}} {
+			a := ts.send(r.method, r.path, r.body, header).wantProblem("unsupported-media-type", 415)
+			if got := a.header.Get("Accept-Encoding"); got != accepts {
+				t.Errorf("%s: Accept-Encoding %q, want %q", header, got, accepts)
+			}
+		}
+	}
+	ts.send("POST", "/v1/share-links", "\ufeff"+`{"personaId":"`+cara+`"}`).want(201)
 }
 
 func TestAuthorization(t *testing.T) {

@@ -144,11 +144,11 @@ func violations(err error) contract.Violations {
 	if found, ok := errors.AsType[contract.Violations](err); ok {
 		return found
 	}
-	switch _, mediaType := errors.AsType[*contract.MediaTypeError](err); {
+	switch media, mediaType := errors.AsType[*contract.MediaTypeError](err); {
 	case err == nil:
 		return nil
 	case mediaType:
-		return contract.Violations{{In: contract.InHeader, Name: "Content-Type", Detail: err.Error()}}
+		return contract.Violations{{In: contract.InHeader, Name: media.Header, Detail: err.Error()}}
 	}
 	return contract.Violations{{In: contract.InBody, Detail: err.Error()}}
 }

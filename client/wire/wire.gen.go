@@ -170,8 +170,7 @@ type ClientInterface interface {
 
 	// OpenShareLink Open share link
 	//
-	// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
-	// takes no body; an empty object is accepted.
+	// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use.
 	//
 	// Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
 	// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
@@ -352,8 +351,7 @@ func (c *Client) PreviewShareLink(ctx context.Context, token ShareToken, reqEdit
 
 // OpenShareLink Open share link
 //
-// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
-// takes no body; an empty object is accepted.
+// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use.
 //
 // Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
 // `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
@@ -908,8 +906,7 @@ type ClientWithResponsesInterface interface {
 
 	// OpenShareLinkWithResponse Open share link
 	//
-	// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
-	// takes no body; an empty object is accepted.
+	// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use.
 	//
 	// Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
 	// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
@@ -2092,6 +2089,12 @@ type OpenShareLinkResponse413Headers struct {
 	XRequestID           *string
 }
 
+// OpenShareLinkResponse415Headers the declared response headers of an HTTP 415 response for OpenShareLink
+type OpenShareLinkResponse415Headers struct {
+	IdempotencyKeyWindow *int
+	XRequestID           *string
+}
+
 // OpenShareLinkResponse429Headers the declared response headers of an HTTP 429 response for OpenShareLink
 type OpenShareLinkResponse429Headers struct {
 	IdempotencyKeyWindow *int
@@ -2140,6 +2143,8 @@ type OpenShareLinkResponse struct {
 	ApplicationProblemJSON410 *ShareLinkGone
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *BodyTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *RateLimited
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2160,6 +2165,8 @@ type OpenShareLinkResponse struct {
 	Headers410 *OpenShareLinkResponse410Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *OpenShareLinkResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *OpenShareLinkResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *OpenShareLinkResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -2200,6 +2207,11 @@ func (r OpenShareLinkResponse) GetApplicationProblemJSON410() *ShareLinkGone {
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
 func (r OpenShareLinkResponse) GetApplicationProblemJSON413() *BodyTooLarge {
 	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -2399,8 +2411,7 @@ func (c *ClientWithResponses) PreviewShareLinkWithResponse(ctx context.Context, 
 
 // OpenShareLinkWithResponse Open share link
 //
-// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
-// takes no body; an empty object is accepted.
+// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use.
 //
 // Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
 // `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
@@ -4148,6 +4159,13 @@ func ParseOpenShareLinkResponse(rsp *http.Response) (*OpenShareLinkResponse, err
 		}
 		response.ApplicationProblemJSON413 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest RateLimited
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4271,6 +4289,23 @@ func ParseOpenShareLinkResponse(rsp *http.Response) (*OpenShareLinkResponse, err
 			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers OpenShareLinkResponse415Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers OpenShareLinkResponse429Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {

@@ -175,7 +175,8 @@ func (c *Checker) check(r *http.Request, sent []byte, resp *http.Response, got [
 			openapi3.NewRegexpFormatValidator(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`))},
 	}
 	r = r.Clone(r.Context())
-	r.Body = io.NopCloser(bytes.NewReader(sent))
+	sent = bytes.TrimPrefix(sent, []byte("\ufeff")) // it may be ignored (RFC 8259, section 8.1)
+	r.Body, r.GetBody = io.NopCloser(bytes.NewReader(sent)), nil
 	input := &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route, Options: options}
 	if resp.StatusCode < 400 {
 		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {

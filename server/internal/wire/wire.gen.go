@@ -1988,6 +1988,28 @@ func (response OpenShareLink413ApplicationProblemPlusJSONResponse) VisitOpenShar
 	return err
 }
 
+type OpenShareLink415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink415ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type OpenShareLink429ApplicationProblemPlusJSONResponse struct {
 	RateLimitedApplicationProblemPlusJSONResponse
 }

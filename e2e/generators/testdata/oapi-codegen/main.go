@@ -66,7 +66,7 @@ func main() {
 	check(err == nil && preview.JSON200 != nil, "preview", err, preview)
 	check(preview.JSON200.Status == links.ShareLinkStatusActive, "preview", *preview.JSON200)
 
-	opened, err := client.OpenShareLinkWithResponse(ctx, link.Token)
+	opened, err := client.OpenShareLinkWithResponse(ctx, link.Token, links.OpenShareLinkJSONRequestBody{})
 	check(err == nil && opened.JSON201 != nil, "open", err, opened)
 	check(opened.JSON201.SessionToken != "" && opened.JSON201.PersonaId == cara, "open", *opened.JSON201)
 
@@ -79,7 +79,7 @@ func main() {
 	check(!updated.JSON200.Enabled && updated.JSON200.UsageLimit == nil, "update", *updated.JSON200)
 	check(updated.JSON200.UsageCount == 1 && updated.JSON200.ExpiresAt != nil, "update changes nothing else", *updated.JSON200)
 
-	opened, err = client.OpenShareLinkWithResponse(ctx, link.Token)
+	opened, err = client.OpenShareLinkWithResponse(ctx, link.Token, links.OpenShareLinkJSONRequestBody{})
 	check(err == nil && opened.ApplicationproblemJSON410 != nil, "open a disabled link", err, opened)
 
 	visits, err := client.ListShareLinkVisitsWithResponse(ctx, link.Id, nil)

@@ -68,7 +68,7 @@ func main() {
 	preview, ok := looked.(*links.SharePreviewHeaders)
 	check(ok && preview.Response.Status == links.ShareLinkStatusACTIVE, "preview", err, looked)
 
-	opened, err := client.OpenShareLink(ctx, links.OpenShareLinkParams{Token: link.Token})
+	opened, err := client.OpenShareLink(ctx, &links.OpenShareLinkReq{}, links.OpenShareLinkParams{Token: link.Token})
 	session, ok := opened.(*links.ShareSessionHeaders)
 	check(ok && session.Response.SessionToken != "" && session.Response.PersonaId == cara, "open", err, opened)
 
@@ -79,7 +79,7 @@ func main() {
 	check(ok && !updated.Response.Enabled && updated.Response.UsageLimit.Null, "update", err, changed)
 	check(updated.Response.UsageCount == 1 && !updated.Response.ExpiresAt.Null, "update changes nothing else", updated.Response)
 
-	opened, err = client.OpenShareLink(ctx, links.OpenShareLinkParams{Token: link.Token})
+	opened, err = client.OpenShareLink(ctx, &links.OpenShareLinkReq{}, links.OpenShareLinkParams{Token: link.Token})
 	_, ok = opened.(*links.ShareLinkGoneHeaders)
 	check(ok, "open a disabled link", err, opened)
 
