@@ -13,7 +13,7 @@ PACKAGES := ./...
 
 # The modules of this tool are not among ours: as a tool in go.mod it would decide the version of kin-openapi.
 OASDIFF := go run github.com/oasdiff/oasdiff@v1.36.0
-CHECKS := needs generated format vet lint build race fuzz breaking generators benchmarks
+CHECKS := needs generated format vet lint linters build race fuzz breaking generators benchmarks
 
 .PHONY: help
 help: ## Show this list
@@ -28,7 +28,7 @@ test: needs ## Run all tests
 	go test $(PACKAGES)
 
 .PHONY: check
-check: ## All that CI does: generate and compare, format, vet, lint, build, race, fuzz, breaking, generators, benchmarks
+check: ## All that CI does: generate and compare, format, vet, lint, linters, build, race, fuzz, breaking, generators, benchmarks
 	@for target in $(CHECKS); do \
 		SECONDS=0; $(MAKE) $$target; echo "check: $$target took $$SECONDS s"; \
 	done
@@ -56,6 +56,13 @@ vet: ## go vet
 lint: ## staticcheck, and exhaustive: a switch or map over an enumeration of the contract has all its values
 	go tool staticcheck $(PACKAGES)
 	go tool exhaustive -check=switch,mapliteral '-typeonly=/sharelinks/api\.' $(PACKAGES)
+
+.PHONY: linters
+linters: ## Hold openapi.yaml to the recommended rules of Redocly and Spectral
+	@.ci/needs e2e/linters
+	@! [ -f e2e/linters/node_modules/.package-lock.json ] || { cd e2e/linters; \
+		node_modules/.bin/spectral lint --fail-severity warn $(CURDIR)/openapi.yaml && \
+		REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint $(CURDIR)/openapi.yaml; }
 
 .PHONY: format
 format: ## Fail when a Go file is not formatted by gofumpt

@@ -109,6 +109,14 @@ func (e VisitOutcome) Valid() bool {
 	}
 }
 
+// DeletedShareLink Says that a share link was deleted.
+//
+// Example: {"message":"the share link was deleted"}
+type DeletedShareLink struct {
+	// Message That it was deleted, for people.
+	Message string `json:"message"`
+}
+
 // PageMeta Where a page stands in its list.
 //
 // Example: {"currentPage":2,"lastPage":3,"next":3,"perPage":20,"prev":1,"total":41}
@@ -206,8 +214,8 @@ type ShareLink struct {
 	// CreatedAt When the share link was created.
 	CreatedAt Timestamp `json:"createdAt"`
 
-	// URL Where a person opens the link.
-	URL string `json:"url"`
+	// URL Where a person opens the link. This service always says it, Anam's API does not.
+	URL string `json:"url,omitempty"`
 
 	// PersonaID The persona that the link leads to. Empty in a ShareLink.
 	PersonaID string `json:"personaId,omitempty"`
@@ -418,6 +426,9 @@ type Internal = Problem
 // InvalidRequest An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type InvalidRequest = Problem
 
+// MayNotRead An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
+type MayNotRead = Problem
+
 // NotFound An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type NotFound = Problem
 
@@ -494,7 +505,8 @@ type CreateShareLinkRequest struct {
 	Type ShareLinkType `json:"type,omitempty"`
 
 	// AllowedOrigins Origins permitted to embed the link, each `scheme://host[:port]` with http or https. Kept in canonical form:
-	// lower case, default port dropped, international names as punycode, each once.
+	// lower case, default port dropped, international names as punycode, each once. A host is a name without
+	// underscores or an IPv4 address: browsers let no other embed anything.
 	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
 
 	// AllowAllOrigins Whether the link can be embedded on any origin.

@@ -19,7 +19,7 @@ import (
 var (
 	ErrInvalid      = errors.New("invalid")      // 400, 413, 415, 422, and arguments or options that are not sent
 	ErrUnauthorized = errors.New("unauthorized") // 401: the API key is not valid
-	ErrForbidden    = errors.New("forbidden")    // 403: the organization of the API key is not allowed to do this
+	ErrForbidden    = errors.New("forbidden")    // 403: the API key, or its organization, may not do this
 	ErrNotFound     = errors.New("not found")    // 404: the organization has no such link or persona
 	ErrConflict     = errors.New("conflict")     // 409, and 422 for an Idempotency-Key that another request has used
 	ErrGone         = errors.New("gone")         // 410: the link is disabled, expired or used up

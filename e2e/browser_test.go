@@ -139,6 +139,19 @@ func watch(t *testing.T, ctx context.Context) *watched { //nolint:revive // t co
 	return w
 }
 
+// complaint waits for the browser's first complaint and returns it, or "" when the page has no time left.
+func (w *watched) complaint(ctx context.Context) string {
+	for {
+		w.mu.Lock()
+		complains := w.complains
+		w.mu.Unlock()
+		if len(complains) > 0 || ctx.Err() != nil {
+			return strings.Join(complains, "\n")
+		}
+		_, _ = chromedp.Run(ctx, chromedp.Evaluate[int]("1")) // no sleep: until the browser has had a turn
+	}
+}
+
 // want fails the test when something was loaded from another server, or the browser complained.
 func (w *watched) want(t *testing.T, servers ...string) {
 	t.Helper()

@@ -19,8 +19,8 @@ func organizationOf(ctx context.Context) sharelink.Organization {
 	return ctx.Value(organizationKey{}).(sharelink.Organization)
 }
 
-// authenticate puts the organization of the request's API key into its context, and holds it to Config.RateLimit. It stands
-// in front of validation, so that a caller without a key learns of that first.
+// authenticate puts the organization of the request's API key into its context, and holds it to Config.RateLimit and the key to
+// what it may. It stands in front of validation, so that a caller without a key learns of that first.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -28,18 +28,22 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		var org sharelink.Organization
+		var holder sharelink.Holder
 		if s.isConfiguredKey(secret) {
-			org, err = s.service.OrganizationNamed(r.Context(), service.DefaultOrganization)
+			holder.Organization, err = s.service.OrganizationNamed(r.Context(), service.DefaultOrganization)
 		} else {
-			org, err = s.service.Authenticate(r.Context(), secret)
+			holder, err = s.service.Authenticate(r.Context(), secret)
 		}
 		if err != nil {
 			return err
 		}
+		org := holder.Organization
 		c.SetRequest(r.WithContext(context.WithValue(r.Context(), organizationKey{}, org)))
 		if wait := s.requests.take(org.ID, s.now()); wait > 0 {
 			return rateLimited("too many requests of this organization", wait)
+		}
+		if holder.ReadOnly && r.Method != http.MethodGet {
+			return errReadOnly
 		}
 		return next(c)
 	}
@@ -66,6 +70,11 @@ func bearer(h http.Header) (string, error) {
 		return "", unauthorized(`the Authorization header is malformed; send "Authorization: Bearer <API key>"`)
 	}
 	return token, nil
+}
+
+var errReadOnly = &sharelink.Error{
+	Code:   sharelink.Forbidden,
+	Detail: "this API key is read-only: it may list and get share links and their visits, and not create, change or delete any",
 }
 
 func unauthorized(detail string) error {

@@ -51,8 +51,8 @@ func (instant) Persona(_ context.Context, organization, id uuid.UUID) (sharelink
 	return sharelink.Persona{ID: id, OrganizationID: organization, Name: "Cara"}, nil
 }
 
-func (instant) OrganizationOfKey(context.Context, sharelink.Hash) (sharelink.Organization, error) {
-	return sharelink.Organization{Name: "default"}, nil
+func (instant) HolderOfKey(context.Context, sharelink.Hash) (sharelink.Holder, error) {
+	return sharelink.Holder{Organization: sharelink.Organization{Name: "default"}}, nil
 }
 
 // BenchmarkBareEcho is what the others are compared with: Echo, one decode, one encode of the same JSON, nothing else.

@@ -162,7 +162,9 @@ func TestCreateRefuses(t *testing.T) {
 		{strings.Repeat(`[`, 30000), "", "nested more than 64 levels"},
 		{strings.Repeat(`{"a":`, 10000), "", "nested more than 64 levels"},
 		{` `, "", "the body is empty"},
-		{"\ufeff{}", "", "not one well-formed JSON value"},
+		{"\ufeff{}", "/personaId", "is required"}, // a byte-order mark is no fault
+		{"\ufeff\ufeff{}", "", "not one well-formed JSON value"},
+		{"\ufeff", "", "the body is empty"},
 		{`[]`, "", "must be an object, not a list of 0"},
 		{`null`, "", "must be an object, not null"},
 		{`"x"`, "", "must be an object"},

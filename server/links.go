@@ -73,11 +73,10 @@ func (o operations) UpdateShareLink(ctx context.Context, r wire.UpdateShareLinkR
 
 // DeleteShareLink answers DELETE /v1/share-links/{id}.
 func (o operations) DeleteShareLink(ctx context.Context, r wire.DeleteShareLinkRequestObject) (wire.DeleteShareLinkResponseObject, error) {
-	link, err := o.service.DeleteLink(ctx, organizationOf(ctx).ID, parseID(r.ID))
-	if err != nil {
+	if _, err := o.service.DeleteLink(ctx, organizationOf(ctx).ID, parseID(r.ID)); err != nil {
 		return nil, err
 	}
-	return wire.DeleteShareLink200JSONResponse(o.personaShareLink(link)), nil
+	return wire.DeleteShareLink200JSONResponse{Message: "the share link was deleted"}, nil
 }
 
 func changeOfCreate(body *api.CreateShareLinkRequest) sharelink.Change {

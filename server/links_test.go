@@ -64,12 +64,25 @@ func TestAtMostOnePrimaryLink(t *testing.T) {
 	}
 }
 
-func TestDeleteAnswersTheLinkOnce(t *testing.T) {
+// The document does not require the URL, because Anam's API does not send it. This server always does.
+func TestEveryLinkHasItsURL(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	created := ts.create("")
+	path := "/v1/share-links/" + created["id"].(string)
+	listed := ts.send("GET", "/v1/share-links", "").want(200).object()["data"].([]any)[0].(map[string]any)
+	for _, link := range []map[string]any{created, listed, ts.send("GET", path, "").object(), ts.send("PUT", path, "{}").object()} {
+		if link["url"] != "http://links.test/share/"+created["token"].(string) {
+			t.Errorf("url is %v in %v", link["url"], link)
+		}
+	}
+}
+
+func TestDeleteOnce(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
 	path := "/v1/share-links/" + ts.create("")["id"].(string)
-	full := ts.send("GET", path, "").want(200).object()
-	if diff := cmp.Diff(full, ts.send("DELETE", path, "").want(200).object()); diff != "" {
+	if diff := cmp.Diff(map[string]any{"message": "the share link was deleted"}, ts.send("DELETE", path, "").want(200).object()); diff != "" {
 		t.Error(diff)
 	}
 	for _, method := range []string{"GET", "DELETE"} {
@@ -85,7 +98,7 @@ func TestAnotherOrganizationsLinkDoesNotExist(t *testing.T) {
 	if _, err := ts.service.CreateOrganization(t.Context(), "other", false); err != nil {
 		t.Fatal(err)
 	}
-	key, _, err := ts.service.CreateKey(t.Context(), "other", "")
+	key, _, err := ts.service.CreateKey(t.Context(), "other", "", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,8 +290,15 @@ func TestContentTypes(t *testing.T) {
 			t.Errorf("%q: status %d, want %d: %s", ct, a.status, status, a.body)
 		}
 	}
-	ts.send("POST", "/v1/share-links", `{"personaId":"`+cara+`"}`, "Content-Encoding: gzip").want(415)
-	ts.send("PUT", "/v1/share-links/"+cara, `{}`, "Content-Type: text/plain").want(415)
+	for header, accepts := range map[string]string{"Content-Encoding: gzip": "identity", "Content-Type: text/plain": ""} {
+		for _, r := range []request{{"POST", "/v1/share-links", `{"personaId":"` + cara + `"}`}, {"PUT", "/v1/share-links/" + cara, `{}`}} {
+			a := ts.send(r.method, r.path, r.body, header).wantProblem("unsupported-media-type", 415)
+			if got := a.header.Get("Accept-Encoding"); got != accepts {
+				t.Errorf("%s: Accept-Encoding %q, want %q", header, got, accepts)
+			}
+		}
+	}
+	ts.send("POST", "/v1/share-links", "\ufeff"+`{"personaId":"`+cara+`"}`).want(201)
 }
 
 func TestAuthorization(t *testing.T) {

@@ -53,8 +53,8 @@ var kinds = []kind{
 	},
 	{
 		sharelink.Forbidden, "forbidden", http.StatusForbidden, "Forbidden",
-		"The API key is good, but its organization may not do this.",
-		`An operator can allow it, for example with "sharelinks organization update --allow-watermark-removal".`,
+		"The API key is good, but it, or its organization, may not do this.",
+		`The member detail says which. An operator makes keys that may write with "sharelinks key create", without --read-only, and allows an organization more with "sharelinks organization update".`,
 	},
 	{
 		sharelink.NotFound, "not-found", http.StatusNotFound, "Not found",
@@ -73,8 +73,8 @@ var kinds = []kind{
 	},
 	{
 		unsupportedMediaType, "unsupported-media-type", http.StatusUnsupportedMediaType, "Unsupported media type",
-		"The body is not sent as JSON in UTF-8.",
-		`Send "Content-Type: application/json".`,
+		"The body is not sent as JSON in UTF-8, or it is compressed.",
+		`Send "Content-Type: application/json", and no Content-Encoding. Where it was the latter, the header Accept-Encoding says "identity".`,
 	},
 	{
 		sharelink.KeyReused, "idempotency-key-reused", http.StatusUnprocessableEntity, "Idempotency key reused",
@@ -209,6 +209,11 @@ func (s *Server) writeProblem(err error, c echo.Context) {
 		header.Set("WWW-Authenticate", "Bearer")
 	case http.StatusMethodNotAllowed:
 		header.Set("Allow", strings.Replace(header.Get("Allow"), "GET", "GET, HEAD", 1))
+	case http.StatusUnsupportedMediaType:
+		// RFC 9110, section 15.5.16: it tells which of the two it was. RFC 7694 forbids it where it was the other.
+		if media, _ := errors.AsType[*contract.MediaTypeError](err); media != nil && media.Header == "Content-Encoding" {
+			header.Set("Accept-Encoding", media.Want)
+		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusBadGateway:
 		header.Set("Retry-After", retryAfter(e.RetryAfter))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
@@ -62,6 +63,33 @@ func TestUnauthorizedEverywhere(t *testing.T) {
 	ts := start(t, nil)
 	for _, o := range managing {
 		ts.send(o.method, o.path, o.body, "Authorization: ").wantProblem("unauthorized", 401)
+	}
+}
+
+// A read-only key sees what another sees, and every change is refused, whether it would have been a good one or not.
+func TestReadOnlyKey(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	link := ts.create("")
+	path := "/v1/share-links/" + link["id"].(string)
+	key, _, err := ts.service.CreateKey(t.Context(), service.DefaultOrganization, "", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readOnly := "Authorization: Bearer " + key
+	for _, r := range []request{{"GET", "/v1/share-links", ""}, {"GET", path, ""}, {"HEAD", path, ""}, {"GET", path + "/visits", ""}} {
+		ts.send(r.method, r.path, r.body, readOnly).want(200)
+	}
+	for _, r := range append([]request{{"DELETE", path, ""}, {"PUT", path, `{"usageLimit":0}`}, {"POST", "/v1/share-links?x", "{"}}, managing...) {
+		if r.method != "GET" {
+			a := ts.send(r.method, r.path, r.body, readOnly).wantProblem("forbidden", 403)
+			if detail := a.object()["detail"].(string); !strings.Contains(detail, "this API key is read-only") {
+				t.Error(detail)
+			}
+		}
+	}
+	if got := ts.send("GET", path, "").want(200).object(); got["usageLimit"] != link["usageLimit"] {
+		t.Errorf("the link was changed: %v", got)
 	}
 }
 

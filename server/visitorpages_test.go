@@ -136,7 +136,7 @@ func TestVisitorPagePolicy(t *testing.T) {
 		`"type":"PLAYER_EMBED"`: "'none'",
 		`"type":"PLAYER_EMBED","allowedOrigins":["https://A.example:443","http://b.example:8080"]`:       "https://a.example http://b.example:8080",
 		`"type":"ORB_EMBED","allowAllOrigins":true,"allowedOrigins":["https://a.example"]`:               "*",
-		`"type":"ORB_EMBED","allowedOrigins":["https://b\u00fccher.example","http://[::1]:3000"]`:        "https://xn--bcher-kva.example http://[::1]:3000",
+		`"type":"ORB_EMBED","allowedOrigins":["https://b\u00fccher.example","http://127.0.0.1:3000"]`:    "https://xn--bcher-kva.example http://127.0.0.1:3000",
 		`"type":"PLAYER_EMBED","allowedOrigins":["https://a.example"],"usageLimit":1,"enabled":false`:    "https://a.example",
 		`"type":"PLAYER_EMBED","allowedOrigins":["https://a.example"],"expiresInHours":0.00000000000001`: "https://a.example",
 	} {

@@ -49,6 +49,41 @@ func TestOpenSpendsOneUseAndAnswersASession(t *testing.T) {
 	}
 }
 
+// An open has nothing to say. A body that says something is refused, in whatever form, and costs nothing.
+func TestOpenTakesAnEmptyObjectOrNothing(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	token := ts.token(`"usageLimit":100`)
+	path := "/v1/share/" + token + "/sessions"
+	for _, r := range []struct {
+		contentType, body string
+		status            int
+	}{
+		{"", "", 201},
+		{"application/json", "", 201},
+		{"application/x-www-form-urlencoded", "", 201}, // as curl --data '' says
+		{"application/json", "{}", 201},
+		{"application/json", "\ufeff {} ", 201},
+		{"application/json", `{"a":1}`, 400},
+		{"application/json", "[]", 400},
+		{"application/json", "null", 400},
+		{"application/json", "{", 400},
+		{"application/json", "{}{}", 400},
+		{"", "{}", 415},
+		{"text/plain", "{}", 415},
+		{"application/x-www-form-urlencoded", "a=b", 415},
+		{"application/json|Content-Encoding: gzip", "{}", 415},
+		{"multipart/form-data; boundary=x", "--x--", 415},
+	} {
+		headers := append([]string{"Authorization: "}, strings.Split("Content-Type: "+r.contentType, "|")...)
+		before := ts.uses(token)
+		ts.send("POST", path, r.body, headers...).want(r.status)
+		if spent := ts.uses(token) - before; (spent == 1) != (r.status == 201) {
+			t.Errorf("%q as %q: %d, and %d uses", r.body, r.contentType, r.status, spent)
+		}
+	}
+}
+
 // Whoever has the key set can check a session without asking the server.
 func TestSessionsAreSignedWithTheKeyThatIsShown(t *testing.T) {
 	t.Parallel()

@@ -42,6 +42,7 @@ func TestControl(t *testing.T) {
 		{"DELETE", "/_stub/faults", "", 204, ""},
 		{"GET", "/_stub/faults", "", 200, `{}`},
 		{"GET", "/_stub/calls?operation=listShareLinks", "", 200, `{"calls":[{"operation":"listShareLinks","method":"GET","path":"/v1/share-links"`},
+		{"GET", "/_stub/calls?operation=listShareLinks", "", 200, `"at":"2026-04-20T10:00:00.000Z"`},
 		{"DELETE", "/_stub/calls", "", 204, ""},
 		{"GET", "/_stub/calls", "", 200, `{"calls":[]}`},
 		{"GET", "/_stub/openapi.yaml", "", 200, "openapi: 3.0.3"},

@@ -7,21 +7,21 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"time"
 
+	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/internal/contract"
 )
 
 // Call is a call of an operation, as it came.
 type Call struct {
-	Operation  string      `json:"operation"` // such as "createShareLink"
-	Method     string      `json:"method"`
-	Path       string      `json:"path"` // with the query
-	Header     http.Header `json:"header"`
-	Body       string      `json:"body"`       // at most 64 KiB and a byte
-	Status     int         `json:"status"`     // of the answer; 0 while there is none, or where a fault left none
-	Violations []Violation `json:"violations"` // of the contract, by the request
-	At         time.Time   `json:"at"`         // on the server's clock
+	Operation  string        `json:"operation"` // such as "createShareLink"
+	Method     string        `json:"method"`
+	Path       string        `json:"path"` // with the query
+	Header     http.Header   `json:"header"`
+	Body       string        `json:"body"`       // at most 64 KiB and a byte
+	Status     int           `json:"status"`     // of the answer; 0 while there is none, or where a fault left none
+	Violations []Violation   `json:"violations"` // of the contract, by the request
+	At         api.Timestamp `json:"at"`         // on the server's clock
 }
 
 // Violation is one thing in a request that breaks the contract.
@@ -117,7 +117,7 @@ func (s *Server) record(op *contract.Operation, params map[string]string, r *htt
 	found := violations(op.CheckRequest(check, func(name string) string { return params[name] }))
 	call := &Call{
 		Operation: op.ID, Method: r.Method, Path: r.URL.RequestURI(), Header: r.Header.Clone(), Body: string(body),
-		Violations: make([]Violation, 0, len(found)), At: s.Now(),
+		Violations: make([]Violation, 0, len(found)), At: api.Timestamp{Time: s.Now()},
 	}
 	if call.Header.Get("Authorization") != "" {
 		call.Header.Set("Authorization", "[redacted]")
@@ -144,11 +144,11 @@ func violations(err error) contract.Violations {
 	if found, ok := errors.AsType[contract.Violations](err); ok {
 		return found
 	}
-	switch _, mediaType := errors.AsType[*contract.MediaTypeError](err); {
+	switch media, mediaType := errors.AsType[*contract.MediaTypeError](err); {
 	case err == nil:
 		return nil
 	case mediaType:
-		return contract.Violations{{In: contract.InHeader, Name: "Content-Type", Detail: err.Error()}}
+		return contract.Violations{{In: contract.InHeader, Name: media.Header, Detail: err.Error()}}
 	}
 	return contract.Violations{{In: contract.InBody, Detail: err.Error()}}
 }

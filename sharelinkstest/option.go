@@ -14,6 +14,7 @@ type Option func(*options)
 type options struct {
 	addr     string
 	key      string
+	readKey  string
 	anyKey   bool
 	lenient  bool
 	personas string
@@ -52,7 +53,10 @@ func WithAddr(addr string) Option { return func(o *options) { o.addr = addr } }
 // is a 401.
 func WithKey(key string) Option { return func(o *options) { o.key = key } }
 
-// WithAnyKey accepts every API key as one of the organization "default". No key is still a 401.
+// WithReadOnlyKey sets a second API key of the organization "default", which may read and makes no changes: that is a 403.
+func WithReadOnlyKey(key string) Option { return func(o *options) { o.readKey = key } }
+
+// WithAnyKey accepts every API key as one of the organization "default" that may write. No key is still a 401.
 func WithAnyKey() Option { return func(o *options) { o.anyKey = true } }
 
 // WithLocalPersonas accepts only personas that were added. The default is to accept every id.

@@ -22,6 +22,7 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/contract"
 	"github.com/sharelinks-dev/sharelinks/internal/memstore"
 	"github.com/sharelinks-dev/sharelinks/internal/service"
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/server"
 )
 
@@ -188,11 +189,25 @@ func (s *Server) assemble(addr string, seed seed) (*server.Server, error) {
 		return nil, err
 	}
 	s.handler, s.contract = real.Handler(), real.Contract()
-	if err := s.sow(seed); err != nil {
+	if err := errors.Join(s.addReadOnlyKey(), s.sow(seed)); err != nil {
 		return nil, errors.Join(err, real.Close())
 	}
 	s.first = s.Snapshot()
 	return real, nil
+}
+
+// addReadOnlyKey adds the key of WithReadOnlyKey.
+func (s *Server) addReadOnlyKey() error {
+	key := s.options.readKey
+	if key == "" {
+		return nil
+	}
+	org, err := s.service.OrganizationNamed(s.closing, service.DefaultOrganization)
+	if err != nil {
+		return err
+	}
+	k := sharelink.Key{Prefix: sharelink.VisiblePrefix(key), OrganizationID: org.ID, ReadOnly: true, CreatedAt: s.Now()}
+	return s.store.AddKey(s.closing, k, sharelink.HashSecret(key))
 }
 
 // Client returns a client of the server, with its key unless the options say otherwise.
@@ -264,7 +279,7 @@ func (s *Server) AddOrganization() *Organization {
 	s.mu.Unlock()
 	_, err := s.service.CreateOrganization(s.closing, o.Name, false)
 	if err == nil {
-		o.Key, _, err = s.service.CreateKey(s.closing, o.Name, "")
+		o.Key, _, err = s.service.CreateKey(s.closing, o.Name, "", false)
 	}
 	if err != nil {
 		s.tb.Fatalf("sharelinkstest: AddOrganization: %v", err)

@@ -140,23 +140,45 @@ func TestServerIsAsStrictAsTheContract(t *testing.T) {
 	}
 }
 
-// What Anam's MCP server sends, whose names are none of the API.
+func TestReadOnlyKey(t *testing.T) {
+	t.Parallel()
+	srv := sharelinkstest.NewServer(t, sharelinkstest.WithReadOnlyKey("may-only-read"))
+	reader := srv.Client(client.WithKey("may-only-read"))
+	for range 2 { // the key is there after a reset, too
+		if _, err := reader.List(t.Context(), client.Filter{}); err != nil {
+			t.Error(err)
+		}
+		if _, err := reader.Create(t.Context(), client.CreateRequest{PersonaID: testPersona}); !errors.Is(err, client.ErrForbidden) || !strings.Contains(err.Error(), "read-only") {
+			t.Errorf("create: %v", err)
+		}
+		srv.Reset()
+	}
+}
+
+// What Anam's MCP server sends, whose names are none of the API: in a create all but isActive, in an update all.
 func TestBodyOfAnamsMCPServer(t *testing.T) {
 	t.Parallel()
-	const body = `{"personaId":"` + testPersona + `","maxUses":5,"isActive":true,"name":"Demo"}`
+	const names = `"maxUses":5,"isActive":true,"name":"Demo","expiresAt":"2026-04-27T10:00:00Z"`
+	const body = `{"personaId":"` + testPersona + `",` + names + `}`
 	srv := sharelinkstest.NewServer(t)
-	status, answer, _ := send(t, srv, "POST", "/v1/share-links", body)
-	for _, hint := range []string{"did you mean usageLimit?", "did you mean enabled?", "known are allowAllOrigins"} {
-		if status != 400 || !strings.Contains(answer, hint) {
-			t.Errorf("%d %s, want %s", status, answer, hint)
+	for request, sent := range map[string]string{"POST /v1/share-links": body, "PUT /v1/share-links/" + testPersona: `{` + names + `}`} {
+		method, path, _ := strings.Cut(request, " ")
+		status, answer, _ := send(t, srv, method, path, sent)
+		for _, hint := range []string{
+			"/maxUses: unknown field maxUses; did you mean usageLimit?", "/isActive: unknown field isActive; did you mean enabled?",
+			"/expiresAt: unknown field expiresAt; did you mean expiresInHours?", "/name: unknown field name; a share link has no name",
+		} {
+			if status != 400 || !strings.Contains(answer, hint) {
+				t.Errorf("%s: %d %s, want %s", request, status, answer, hint)
+			}
 		}
 	}
-	if n := len(srv.Violations()); n != 3 {
+	if n := len(srv.Violations()); n != 8 {
 		t.Errorf("%d violations", n)
 	}
 	lenient := sharelinkstest.NewServer(t, sharelinkstest.WithLenient())
 	status, answer, header := send(t, lenient, "POST", "/v1/share-links?x=1", body)
-	if status != 201 || header.Get("Sharelinks-Stub-Ignored") != "x, /isActive, /maxUses, /name" || len(lenient.Violations()) != 4 {
+	if status != 201 || header.Get("Sharelinks-Stub-Ignored") != "x, /expiresAt, /isActive, /maxUses, /name" || len(lenient.Violations()) != 5 {
 		t.Errorf("lenient: %d %s, ignored %s, violations %v", status, answer, header.Get("Sharelinks-Stub-Ignored"), lenient.Violations())
 	}
 	status, answer, _ = send(t, lenient, "POST", "/v1/share-links", `{"personaId":"`+testPersona+`","maxUses":5,"usageLimit":0}`)

@@ -120,7 +120,7 @@ type ClientInterface interface {
 
 	// DeleteShareLink Delete share link
 	//
-	// Deletes a share link for good and answers what it was.
+	// Deletes a share link for good.
 	//
 	// Corresponds with DELETE /v1/share-links/{id} (the `DeleteShareLink` operationId).
 	DeleteShareLink(ctx context.Context, id ShareLinkID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -170,8 +170,7 @@ type ClientInterface interface {
 
 	// OpenShareLink Open share link
 	//
-	// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
-	// takes no body; an empty object is accepted.
+	// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use.
 	//
 	// Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
 	// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
@@ -242,7 +241,7 @@ func (c *Client) CreateShareLink(ctx context.Context, params *CreateShareLinkPar
 
 // DeleteShareLink Delete share link
 //
-// Deletes a share link for good and answers what it was.
+// Deletes a share link for good.
 //
 // Corresponds with DELETE /v1/share-links/{id} (the `DeleteShareLink` operationId).
 func (c *Client) DeleteShareLink(ctx context.Context, id ShareLinkID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -352,8 +351,7 @@ func (c *Client) PreviewShareLink(ctx context.Context, token ShareToken, reqEdit
 
 // OpenShareLink Open share link
 //
-// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
-// takes no body; an empty object is accepted.
+// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use.
 //
 // Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
 // `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
@@ -850,7 +848,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteShareLinkWithResponse Delete share link
 	//
-	// Deletes a share link for good and answers what it was.
+	// Deletes a share link for good.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -908,8 +906,7 @@ type ClientWithResponsesInterface interface {
 
 	// OpenShareLinkWithResponse Open share link
 	//
-	// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
-	// takes no body; an empty object is accepted.
+	// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use.
 	//
 	// Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
 	// `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
@@ -925,41 +922,47 @@ type ClientWithResponsesInterface interface {
 
 // ListShareLinksResponse400Headers the declared response headers of an HTTP 400 response for ListShareLinks
 type ListShareLinksResponse400Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // ListShareLinksResponse401Headers the declared response headers of an HTTP 401 response for ListShareLinks
 type ListShareLinksResponse401Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	WWWAuthenticate      string
-	XRequestID           string
+	XRequestID           *string
+}
+
+// ListShareLinksResponse403Headers the declared response headers of an HTTP 403 response for ListShareLinks
+type ListShareLinksResponse403Headers struct {
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // ListShareLinksResponse413Headers the declared response headers of an HTTP 413 response for ListShareLinks
 type ListShareLinksResponse413Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // ListShareLinksResponse429Headers the declared response headers of an HTTP 429 response for ListShareLinks
 type ListShareLinksResponse429Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 // ListShareLinksResponse500Headers the declared response headers of an HTTP 500 response for ListShareLinks
 type ListShareLinksResponse500Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // ListShareLinksResponse503Headers the declared response headers of an HTTP 503 response for ListShareLinks
 type ListShareLinksResponse503Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 type ListShareLinksResponse struct {
@@ -971,6 +974,8 @@ type ListShareLinksResponse struct {
 	ApplicationProblemJSON400 *InvalidRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *MayNotRead
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *BodyTooLarge
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
@@ -983,6 +988,8 @@ type ListShareLinksResponse struct {
 	Headers400 *ListShareLinksResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListShareLinksResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListShareLinksResponse403Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *ListShareLinksResponse413Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
@@ -1006,6 +1013,11 @@ func (r ListShareLinksResponse) GetApplicationProblemJSON400() *InvalidRequest {
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r ListShareLinksResponse) GetApplicationProblemJSON401() *Unauthorized {
 	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListShareLinksResponse) GetApplicationProblemJSON403() *MayNotRead {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -1064,65 +1076,65 @@ type CreateShareLinkResponse201Headers struct {
 
 // CreateShareLinkResponse400Headers the declared response headers of an HTTP 400 response for CreateShareLink
 type CreateShareLinkResponse400Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // CreateShareLinkResponse401Headers the declared response headers of an HTTP 401 response for CreateShareLink
 type CreateShareLinkResponse401Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	WWWAuthenticate      string
-	XRequestID           string
+	XRequestID           *string
 }
 
 // CreateShareLinkResponse403Headers the declared response headers of an HTTP 403 response for CreateShareLink
 type CreateShareLinkResponse403Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // CreateShareLinkResponse404Headers the declared response headers of an HTTP 404 response for CreateShareLink
 type CreateShareLinkResponse404Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // CreateShareLinkResponse413Headers the declared response headers of an HTTP 413 response for CreateShareLink
 type CreateShareLinkResponse413Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // CreateShareLinkResponse415Headers the declared response headers of an HTTP 415 response for CreateShareLink
 type CreateShareLinkResponse415Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // CreateShareLinkResponse422Headers the declared response headers of an HTTP 422 response for CreateShareLink
 type CreateShareLinkResponse422Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // CreateShareLinkResponse429Headers the declared response headers of an HTTP 429 response for CreateShareLink
 type CreateShareLinkResponse429Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 // CreateShareLinkResponse500Headers the declared response headers of an HTTP 500 response for CreateShareLink
 type CreateShareLinkResponse500Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // CreateShareLinkResponse503Headers the declared response headers of an HTTP 503 response for CreateShareLink
 type CreateShareLinkResponse503Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 type CreateShareLinkResponse struct {
@@ -1260,58 +1272,66 @@ func (r CreateShareLinkResponse) ContentType() string {
 
 // DeleteShareLinkResponse400Headers the declared response headers of an HTTP 400 response for DeleteShareLink
 type DeleteShareLinkResponse400Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // DeleteShareLinkResponse401Headers the declared response headers of an HTTP 401 response for DeleteShareLink
 type DeleteShareLinkResponse401Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	WWWAuthenticate      string
-	XRequestID           string
+	XRequestID           *string
+}
+
+// DeleteShareLinkResponse403Headers the declared response headers of an HTTP 403 response for DeleteShareLink
+type DeleteShareLinkResponse403Headers struct {
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // DeleteShareLinkResponse404Headers the declared response headers of an HTTP 404 response for DeleteShareLink
 type DeleteShareLinkResponse404Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // DeleteShareLinkResponse413Headers the declared response headers of an HTTP 413 response for DeleteShareLink
 type DeleteShareLinkResponse413Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // DeleteShareLinkResponse429Headers the declared response headers of an HTTP 429 response for DeleteShareLink
 type DeleteShareLinkResponse429Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 // DeleteShareLinkResponse500Headers the declared response headers of an HTTP 500 response for DeleteShareLink
 type DeleteShareLinkResponse500Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // DeleteShareLinkResponse503Headers the declared response headers of an HTTP 503 response for DeleteShareLink
 type DeleteShareLinkResponse503Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 type DeleteShareLinkResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *PersonaShareLink
+	JSON200 *DeletedShareLink
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *InvalidRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -1326,6 +1346,8 @@ type DeleteShareLinkResponse struct {
 	Headers400 *DeleteShareLinkResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteShareLinkResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *DeleteShareLinkResponse403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *DeleteShareLinkResponse404Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -1339,7 +1361,7 @@ type DeleteShareLinkResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r DeleteShareLinkResponse) GetJSON200() *PersonaShareLink {
+func (r DeleteShareLinkResponse) GetJSON200() *DeletedShareLink {
 	return r.JSON200
 }
 
@@ -1351,6 +1373,11 @@ func (r DeleteShareLinkResponse) GetApplicationProblemJSON400() *InvalidRequest 
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r DeleteShareLinkResponse) GetApplicationProblemJSON401() *Unauthorized {
 	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteShareLinkResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -1409,47 +1436,53 @@ func (r DeleteShareLinkResponse) ContentType() string {
 
 // GetShareLinkResponse400Headers the declared response headers of an HTTP 400 response for GetShareLink
 type GetShareLinkResponse400Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // GetShareLinkResponse401Headers the declared response headers of an HTTP 401 response for GetShareLink
 type GetShareLinkResponse401Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	WWWAuthenticate      string
-	XRequestID           string
+	XRequestID           *string
+}
+
+// GetShareLinkResponse403Headers the declared response headers of an HTTP 403 response for GetShareLink
+type GetShareLinkResponse403Headers struct {
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // GetShareLinkResponse404Headers the declared response headers of an HTTP 404 response for GetShareLink
 type GetShareLinkResponse404Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // GetShareLinkResponse413Headers the declared response headers of an HTTP 413 response for GetShareLink
 type GetShareLinkResponse413Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // GetShareLinkResponse429Headers the declared response headers of an HTTP 429 response for GetShareLink
 type GetShareLinkResponse429Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 // GetShareLinkResponse500Headers the declared response headers of an HTTP 500 response for GetShareLink
 type GetShareLinkResponse500Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // GetShareLinkResponse503Headers the declared response headers of an HTTP 503 response for GetShareLink
 type GetShareLinkResponse503Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 type GetShareLinkResponse struct {
@@ -1461,6 +1494,8 @@ type GetShareLinkResponse struct {
 	ApplicationProblemJSON400 *InvalidRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *MayNotRead
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -1475,6 +1510,8 @@ type GetShareLinkResponse struct {
 	Headers400 *GetShareLinkResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetShareLinkResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetShareLinkResponse403Headers
 	// Headers404 the parsed response headers for an HTTP 404 response
 	Headers404 *GetShareLinkResponse404Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -1500,6 +1537,11 @@ func (r GetShareLinkResponse) GetApplicationProblemJSON400() *InvalidRequest {
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r GetShareLinkResponse) GetApplicationProblemJSON401() *Unauthorized {
 	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetShareLinkResponse) GetApplicationProblemJSON403() *MayNotRead {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -1558,59 +1600,59 @@ func (r GetShareLinkResponse) ContentType() string {
 
 // UpdateShareLinkResponse400Headers the declared response headers of an HTTP 400 response for UpdateShareLink
 type UpdateShareLinkResponse400Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // UpdateShareLinkResponse401Headers the declared response headers of an HTTP 401 response for UpdateShareLink
 type UpdateShareLinkResponse401Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	WWWAuthenticate      string
-	XRequestID           string
+	XRequestID           *string
 }
 
 // UpdateShareLinkResponse403Headers the declared response headers of an HTTP 403 response for UpdateShareLink
 type UpdateShareLinkResponse403Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // UpdateShareLinkResponse404Headers the declared response headers of an HTTP 404 response for UpdateShareLink
 type UpdateShareLinkResponse404Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // UpdateShareLinkResponse413Headers the declared response headers of an HTTP 413 response for UpdateShareLink
 type UpdateShareLinkResponse413Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // UpdateShareLinkResponse415Headers the declared response headers of an HTTP 415 response for UpdateShareLink
 type UpdateShareLinkResponse415Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // UpdateShareLinkResponse429Headers the declared response headers of an HTTP 429 response for UpdateShareLink
 type UpdateShareLinkResponse429Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 // UpdateShareLinkResponse500Headers the declared response headers of an HTTP 500 response for UpdateShareLink
 type UpdateShareLinkResponse500Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // UpdateShareLinkResponse503Headers the declared response headers of an HTTP 503 response for UpdateShareLink
 type UpdateShareLinkResponse503Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 type UpdateShareLinkResponse struct {
@@ -1737,47 +1779,47 @@ func (r UpdateShareLinkResponse) ContentType() string {
 
 // ListShareLinkVisitsResponse400Headers the declared response headers of an HTTP 400 response for ListShareLinkVisits
 type ListShareLinkVisitsResponse400Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // ListShareLinkVisitsResponse401Headers the declared response headers of an HTTP 401 response for ListShareLinkVisits
 type ListShareLinkVisitsResponse401Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	WWWAuthenticate      string
-	XRequestID           string
+	XRequestID           *string
 }
 
 // ListShareLinkVisitsResponse404Headers the declared response headers of an HTTP 404 response for ListShareLinkVisits
 type ListShareLinkVisitsResponse404Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // ListShareLinkVisitsResponse413Headers the declared response headers of an HTTP 413 response for ListShareLinkVisits
 type ListShareLinkVisitsResponse413Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // ListShareLinkVisitsResponse429Headers the declared response headers of an HTTP 429 response for ListShareLinkVisits
 type ListShareLinkVisitsResponse429Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 // ListShareLinkVisitsResponse500Headers the declared response headers of an HTTP 500 response for ListShareLinkVisits
 type ListShareLinkVisitsResponse500Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // ListShareLinkVisitsResponse503Headers the declared response headers of an HTTP 503 response for ListShareLinkVisits
 type ListShareLinkVisitsResponse503Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 type ListShareLinkVisitsResponse struct {
@@ -1886,40 +1928,40 @@ func (r ListShareLinkVisitsResponse) ContentType() string {
 
 // PreviewShareLinkResponse400Headers the declared response headers of an HTTP 400 response for PreviewShareLink
 type PreviewShareLinkResponse400Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // PreviewShareLinkResponse404Headers the declared response headers of an HTTP 404 response for PreviewShareLink
 type PreviewShareLinkResponse404Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // PreviewShareLinkResponse413Headers the declared response headers of an HTTP 413 response for PreviewShareLink
 type PreviewShareLinkResponse413Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // PreviewShareLinkResponse429Headers the declared response headers of an HTTP 429 response for PreviewShareLink
 type PreviewShareLinkResponse429Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 // PreviewShareLinkResponse500Headers the declared response headers of an HTTP 500 response for PreviewShareLink
 type PreviewShareLinkResponse500Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // PreviewShareLinkResponse503Headers the declared response headers of an HTTP 503 response for PreviewShareLink
 type PreviewShareLinkResponse503Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 type PreviewShareLinkResponse struct {
@@ -2019,65 +2061,71 @@ func (r PreviewShareLinkResponse) ContentType() string {
 
 // OpenShareLinkResponse400Headers the declared response headers of an HTTP 400 response for OpenShareLink
 type OpenShareLinkResponse400Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // OpenShareLinkResponse403Headers the declared response headers of an HTTP 403 response for OpenShareLink
 type OpenShareLinkResponse403Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // OpenShareLinkResponse404Headers the declared response headers of an HTTP 404 response for OpenShareLink
 type OpenShareLinkResponse404Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // OpenShareLinkResponse410Headers the declared response headers of an HTTP 410 response for OpenShareLink
 type OpenShareLinkResponse410Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // OpenShareLinkResponse413Headers the declared response headers of an HTTP 413 response for OpenShareLink
 type OpenShareLinkResponse413Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
+}
+
+// OpenShareLinkResponse415Headers the declared response headers of an HTTP 415 response for OpenShareLink
+type OpenShareLinkResponse415Headers struct {
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // OpenShareLinkResponse429Headers the declared response headers of an HTTP 429 response for OpenShareLink
 type OpenShareLinkResponse429Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 // OpenShareLinkResponse500Headers the declared response headers of an HTTP 500 response for OpenShareLink
 type OpenShareLinkResponse500Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 // OpenShareLinkResponse502Headers the declared response headers of an HTTP 502 response for OpenShareLink
 type OpenShareLinkResponse502Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 // OpenShareLinkResponse503Headers the declared response headers of an HTTP 503 response for OpenShareLink
 type OpenShareLinkResponse503Headers struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 
 // OpenShareLinkResponse504Headers the declared response headers of an HTTP 504 response for OpenShareLink
 type OpenShareLinkResponse504Headers struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 
 type OpenShareLinkResponse struct {
@@ -2095,6 +2143,8 @@ type OpenShareLinkResponse struct {
 	ApplicationProblemJSON410 *ShareLinkGone
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *BodyTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *RateLimited
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2115,6 +2165,8 @@ type OpenShareLinkResponse struct {
 	Headers410 *OpenShareLinkResponse410Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *OpenShareLinkResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *OpenShareLinkResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *OpenShareLinkResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -2155,6 +2207,11 @@ func (r OpenShareLinkResponse) GetApplicationProblemJSON410() *ShareLinkGone {
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
 func (r OpenShareLinkResponse) GetApplicationProblemJSON413() *BodyTooLarge {
 	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r OpenShareLinkResponse) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -2260,7 +2317,7 @@ func (c *ClientWithResponses) CreateShareLinkWithResponse(ctx context.Context, p
 
 // DeleteShareLinkWithResponse Delete share link
 //
-// Deletes a share link for good and answers what it was.
+// Deletes a share link for good.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2354,8 +2411,7 @@ func (c *ClientWithResponses) PreviewShareLinkWithResponse(ctx context.Context, 
 
 // OpenShareLinkWithResponse Open share link
 //
-// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use. It
-// takes no body; an empty object is accepted.
+// Opens the link: spends one use, and answers a session to talk to the persona. It is the one operation that spends a use.
 //
 // Called by a browser from a site of another origin it needs that origin in the link's `allowedOrigins`, or
 // `allowAllOrigins`; `Origin: null` passes only with the latter. A call without `Origin` comes from no browser and is allowed.
@@ -2409,6 +2465,13 @@ func ParseListShareLinksResponse(rsp *http.Response) (*ListShareLinksResponse, e
 		}
 		response.ApplicationProblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest MayNotRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest BodyTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -2444,27 +2507,27 @@ func ParseListShareLinksResponse(rsp *http.Response) (*ListShareLinksResponse, e
 		var headers ListShareLinksResponse400Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListShareLinksResponse401Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
@@ -2475,37 +2538,54 @@ func ParseListShareLinksResponse(rsp *http.Response) (*ListShareLinksResponse, e
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListShareLinksResponse403Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
 	case rsp.StatusCode == 413:
 		var headers ListShareLinksResponse413Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListShareLinksResponse429Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -2516,37 +2596,37 @@ func ParseListShareLinksResponse(rsp *http.Response) (*ListShareLinksResponse, e
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListShareLinksResponse500Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListShareLinksResponse503Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -2557,10 +2637,10 @@ func ParseListShareLinksResponse(rsp *http.Response) (*ListShareLinksResponse, e
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -2676,27 +2756,27 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		var headers CreateShareLinkResponse400Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateShareLinkResponse401Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
@@ -2707,105 +2787,105 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers CreateShareLinkResponse403Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers CreateShareLinkResponse404Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateShareLinkResponse413Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers CreateShareLinkResponse415Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers CreateShareLinkResponse422Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateShareLinkResponse429Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -2816,37 +2896,37 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateShareLinkResponse500Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateShareLinkResponse503Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -2857,10 +2937,10 @@ func ParseCreateShareLinkResponse(rsp *http.Response) (*CreateShareLinkResponse,
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -2883,7 +2963,7 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest PersonaShareLink
+		var dest DeletedShareLink
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -2902,6 +2982,13 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
@@ -2945,27 +3032,27 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 		var headers DeleteShareLinkResponse400Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteShareLinkResponse401Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
@@ -2976,54 +3063,71 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers DeleteShareLinkResponse403Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers DeleteShareLinkResponse404Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 413:
 		var headers DeleteShareLinkResponse413Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 429:
 		var headers DeleteShareLinkResponse429Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -3034,37 +3138,37 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteShareLinkResponse500Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteShareLinkResponse503Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -3075,10 +3179,10 @@ func ParseDeleteShareLinkResponse(rsp *http.Response) (*DeleteShareLinkResponse,
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -3120,6 +3224,13 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest MayNotRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
@@ -3163,27 +3274,27 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 		var headers GetShareLinkResponse400Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetShareLinkResponse401Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
@@ -3194,54 +3305,71 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetShareLinkResponse403Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetShareLinkResponse404Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 413:
 		var headers GetShareLinkResponse413Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetShareLinkResponse429Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -3252,37 +3380,37 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetShareLinkResponse500Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetShareLinkResponse503Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -3293,10 +3421,10 @@ func ParseGetShareLinkResponse(rsp *http.Response) (*GetShareLinkResponse, error
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -3395,27 +3523,27 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		var headers UpdateShareLinkResponse400Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers UpdateShareLinkResponse401Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
@@ -3426,88 +3554,88 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers UpdateShareLinkResponse403Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers UpdateShareLinkResponse404Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 413:
 		var headers UpdateShareLinkResponse413Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers UpdateShareLinkResponse415Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers UpdateShareLinkResponse429Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -3518,37 +3646,37 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateShareLinkResponse500Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateShareLinkResponse503Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -3559,10 +3687,10 @@ func ParseUpdateShareLinkResponse(rsp *http.Response) (*UpdateShareLinkResponse,
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -3647,27 +3775,27 @@ func ParseListShareLinkVisitsResponse(rsp *http.Response) (*ListShareLinkVisitsR
 		var headers ListShareLinkVisitsResponse400Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListShareLinkVisitsResponse401Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
@@ -3678,54 +3806,54 @@ func ParseListShareLinkVisitsResponse(rsp *http.Response) (*ListShareLinkVisitsR
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 404:
 		var headers ListShareLinkVisitsResponse404Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 413:
 		var headers ListShareLinkVisitsResponse413Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListShareLinkVisitsResponse429Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -3736,37 +3864,37 @@ func ParseListShareLinkVisitsResponse(rsp *http.Response) (*ListShareLinkVisitsR
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListShareLinkVisitsResponse500Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListShareLinkVisitsResponse503Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -3777,10 +3905,10 @@ func ParseListShareLinkVisitsResponse(rsp *http.Response) (*ListShareLinkVisitsR
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -3858,61 +3986,61 @@ func ParsePreviewShareLinkResponse(rsp *http.Response) (*PreviewShareLinkRespons
 		var headers PreviewShareLinkResponse400Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 404:
 		var headers PreviewShareLinkResponse404Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 413:
 		var headers PreviewShareLinkResponse413Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 429:
 		var headers PreviewShareLinkResponse429Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -3923,37 +4051,37 @@ func ParsePreviewShareLinkResponse(rsp *http.Response) (*PreviewShareLinkRespons
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers PreviewShareLinkResponse500Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers PreviewShareLinkResponse503Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -3964,10 +4092,10 @@ func ParsePreviewShareLinkResponse(rsp *http.Response) (*PreviewShareLinkRespons
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -4031,6 +4159,13 @@ func ParseOpenShareLinkResponse(rsp *http.Response) (*OpenShareLinkResponse, err
 		}
 		response.ApplicationProblemJSON413 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest RateLimited
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4073,95 +4208,112 @@ func ParseOpenShareLinkResponse(rsp *http.Response) (*OpenShareLinkResponse, err
 		var headers OpenShareLinkResponse400Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 403:
 		var headers OpenShareLinkResponse403Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers OpenShareLinkResponse404Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 410:
 		var headers OpenShareLinkResponse410Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers410 = &headers
 	case rsp.StatusCode == 413:
 		var headers OpenShareLinkResponse413Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers OpenShareLinkResponse415Headers
+		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyKeyWindow = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers OpenShareLinkResponse429Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -4172,37 +4324,37 @@ func ParseOpenShareLinkResponse(rsp *http.Response) (*OpenShareLinkResponse, err
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers OpenShareLinkResponse500Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 502:
 		var headers OpenShareLinkResponse502Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -4213,20 +4365,20 @@ func ParseOpenShareLinkResponse(rsp *http.Response) (*OpenShareLinkResponse, err
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers502 = &headers
 	case rsp.StatusCode == 503:
 		var headers OpenShareLinkResponse503Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
@@ -4237,27 +4389,27 @@ func ParseOpenShareLinkResponse(rsp *http.Response) (*OpenShareLinkResponse, err
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 504:
 		var headers OpenShareLinkResponse504Headers
 		if values := rsp.Header.Values("Idempotency-Key-Window"); len(values) > 0 {
 			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key-Window", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyKeyWindow = value
+			headers.IdempotencyKeyWindow = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.XRequestID = value
+			headers.XRequestID = &value
 		}
 		response.Headers504 = &headers
 	}

@@ -89,6 +89,7 @@ type keyJSON struct {
 	Prefix         string         `json:"prefix"`
 	Label          string         `json:"label"`
 	OrganizationID uuid.UUID      `json:"organizationId"`
+	ReadOnly       bool           `json:"readOnly"`
 	CreatedAt      api.Timestamp  `json:"createdAt"`
 	RevokedAt      *api.Timestamp `json:"revokedAt"` // null if it is valid
 }
@@ -97,7 +98,7 @@ type keyJSON struct {
 func newKeyJSON(k sharelink.Key, secret string) keyJSON {
 	shown := keyJSON{
 		Key: secret, Prefix: k.Prefix, Label: k.Label,
-		OrganizationID: k.OrganizationID, CreatedAt: api.Timestamp{Time: k.CreatedAt},
+		OrganizationID: k.OrganizationID, ReadOnly: k.ReadOnly, CreatedAt: api.Timestamp{Time: k.CreatedAt},
 	}
 	if !k.RevokedAt.IsZero() {
 		shown.RevokedAt = &api.Timestamp{Time: k.RevokedAt}
@@ -106,22 +107,29 @@ func newKeyJSON(k sharelink.Key, secret string) keyJSON {
 }
 
 func viewKey(k sharelink.Key) (value any, row []string) {
-	return newKeyJSON(k, ""), []string{k.Prefix, k.Label, instant(k.CreatedAt), instant(k.RevokedAt)}
+	may := "read, write"
+	if k.ReadOnly {
+		may = "read"
+	}
+	return newKeyJSON(k, ""), []string{k.Prefix, k.Label, may, instant(k.CreatedAt), instant(k.RevokedAt)}
 }
 
 // key returns the commands for API keys.
 func (d *database) key() *cobra.Command {
-	records := newView(d.show, viewKey, "PREFIX", "LABEL", "CREATED", "REVOKED")
+	records := newView(d.show, viewKey, "PREFIX", "LABEL", "MAY", "CREATED", "REVOKED")
 	var label string
+	var readOnly bool
 
 	create := &cobra.Command{
 		Use:   "create",
 		Short: "Create an API key and show it once",
 		Long: `Create makes an API key. Standard output gets the key alone, so that a script can keep it, and
-standard error gets its name.`,
-		Example: "  KEY=$(sharelinks key create --label website)",
+standard error gets its name. With --read-only the key lists and gets share links and their visits,
+and makes no changes.`,
+		Example: `  KEY=$(sharelinks key create --label website)
+  KEY=$(sharelinks key create --label dashboard --read-only)`,
 		RunE: d.run(func(ctx context.Context, s *service.Service, _ []string) error {
-			secret, key, err := s.CreateKey(ctx, d.organizationName, label)
+			secret, key, err := s.CreateKey(ctx, d.organizationName, label, readOnly)
 			if err != nil {
 				return err
 			}
@@ -139,6 +147,7 @@ standard error gets its name.`,
 		}, noOrganization),
 	}
 	create.Flags().StringVar(&label, "label", "", "`TEXT` that says what the key is for")
+	create.Flags().BoolVar(&readOnly, "read-only", false, "a key that makes no changes")
 
 	list := &cobra.Command{
 		Use:   "list",

@@ -14,7 +14,7 @@ import (
 )
 
 func (p *program) stub() *cobra.Command {
-	var addr, key, seed, personas string
+	var addr, key, readOnlyKey, seed, personas string
 	var anyKey, lenient, allowRemote, verbose bool
 	cmd := &cobra.Command{
 		Use:   "stub",
@@ -39,8 +39,8 @@ Sharelinks-Stub. A call can ask for its own fault: "Prefer: code=429, wait=2".`,
 			}
 			logger := newLogger(p.stderr, logOptions{format: "auto", level: level})
 			options := []sharelinkstest.Option{
-				sharelinkstest.WithAddr(addr), sharelinkstest.WithKey(key), sharelinkstest.WithRunningClock(),
-				sharelinkstest.WithVersion(moduleVersion()), sharelinkstest.WithLogger(logger),
+				sharelinkstest.WithAddr(addr), sharelinkstest.WithKey(key), sharelinkstest.WithReadOnlyKey(readOnlyKey),
+				sharelinkstest.WithRunningClock(), sharelinkstest.WithVersion(moduleVersion()), sharelinkstest.WithLogger(logger),
 			}
 			if anyKey {
 				options = append(options, sharelinkstest.WithAnyKey())
@@ -64,6 +64,7 @@ Sharelinks-Stub. A call can ask for its own fault: "Prefer: code=429, wait=2".`,
 	flags := cmd.Flags()
 	flags.StringVar(&addr, "addr", "127.0.0.1:4010", "where to listen, `HOST:PORT`; port 0 picks a free one")
 	flags.StringVar(&key, "key", "test-key", "the API `KEY`; any other is refused")
+	flags.StringVar(&readOnlyKey, "read-only-key", "", "another API `KEY`, which may read and makes no changes")
 	flags.BoolVar(&anyKey, "any-key", false, "accept any API key")
 	flags.StringVar(&seed, "seed", "", "a YAML or JSON `FILE` with personas and links to begin with")
 	flags.StringVar(&personas, "personas", server.PersonasAny, "any or local, a `WORD`: links to any id, or to the seed's personas")

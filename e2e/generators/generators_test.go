@@ -22,8 +22,8 @@ const (
 	key  = "a-key-for-the-generators"
 )
 
-// What a stranger generates from openapi.yaml compiles, and a program on it calls every operation of a running server. The
-// commands are those of docs/generators.md. They run in a directory that has the document, the program and the files that
+// What a stranger generates from openapi.yaml compiles, and a program on it calls every operation of a running server, and of
+// a fake of Anam. The commands are those of docs/generators.md. They run in a directory that has the document, the program and the files that
 // pin the versions. Without a network or npm the test is skipped, or fails when the environment variable CI is set: there
 // nothing may be left out silently.
 func TestGenerators(t *testing.T) {
@@ -48,12 +48,12 @@ func TestGenerators(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			url := serve(t, server)
+			url, hosted := serve(t, server), anam(t)
 			run := func(script string) (string, error) {
 				cmd := command(t, "bash", "-euxo", "pipefail", "-c", script)
 				cmd.Dir = dir
 				cmd.Env = append(
-					os.Environ(), "ANAM_API_URL="+url, "ANAM_API_KEY="+key,
+					os.Environ(), "ANAM_API_URL="+url, "ANAM_API_KEY="+key, "HOSTED_URL="+hosted,
 					"CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-trimpath", // as the server is built: what is compiled once serves all
 					"npm_config_audit=false", "npm_config_fund=false",
 					"npm_config_update_notifier=false", "npm_config_prefer_offline=true",

@@ -31,8 +31,9 @@ type Options struct {
 	MaxBody int64             // the largest request body that is read, in bytes; 0 is 64 KiB
 	Formats map[string]Format // string formats of the document beyond those of OpenAPI and uuid
 
-	// Upstream forgives a response that lacks what the document marks with x-addition: what it adds to the API that it is
-	// compatible with. A header or a property need not be there, and where the schema of a body is marked any body will do.
+	// What the document adds to the API that it is compatible with is marked with x-addition: headers and properties, which it
+	// does not require, and schemas of bodies. A response must have it all the same. Upstream forgives one that does not, and
+	// any body in place of one that is marked.
 	Upstream bool
 	// Closed makes a violation of each field of a response that the document does not declare. A client must ignore such a
 	// field, so this is for those who want to know.

@@ -190,7 +190,8 @@ func TestMediaTypes(t *testing.T) {
 		isJSON + "|Content-Encoding: identity":           true,
 	} {
 		err := check(t, "createBoat", "/boats/x", `{"name":"ab"}`, strings.Split(headers, "|")...)
-		if _, refused := errors.AsType[*MediaTypeError](err); refused == ok {
+		e, refused := errors.AsType[*MediaTypeError](err)
+		if refused == ok || refused && (e.Header == "Content-Encoding") != strings.Contains(headers, "gzip") {
 			t.Errorf("%s: %v", headers, err)
 		}
 	}
@@ -280,14 +281,14 @@ paths:
         '200':
           description: The fleet
           headers:
-            Trace: { required: true, x-addition: true, schema: { type: string } }
+            Trace: { x-addition: true, schema: { type: string } }
             Etag: { required: true, schema: { type: string } }
           content:
             application/json:
               schema:
                 allOf:
                   - type: object
-                    required: [name, page]
+                    required: [name]
                     properties:
                       name: { type: string }
                       page: { type: string, x-addition: true }

@@ -24,10 +24,16 @@ import (
 const maxQuery = 8 << 10
 
 // MediaTypeError is the error for a request body whose Content-Type or Content-Encoding the operation does not take.
-type MediaTypeError struct{ Want string }
+type MediaTypeError struct {
+	Header string // which of the two it is
+	Want   string // the media types, or codings, that are taken
+}
 
 func (e *MediaTypeError) Error() string {
-	return fmt.Sprintf(`the body must be sent as "Content-Type: %s", in UTF-8 and without Content-Encoding`, e.Want)
+	if e.Header == "Content-Encoding" {
+		return "the body must be sent without Content-Encoding"
+	}
+	return fmt.Sprintf(`the body must be sent as "Content-Type: %s", in UTF-8`, e.Want)
 }
 
 // CheckRequest checks the parameters and the body of a request. pathParam returns the unescaped value of a path parameter.
@@ -113,15 +119,17 @@ func paramValues(p *openapi3.Parameter, r *http.Request, query url.Values, pathP
 
 // checkBody reads the body, checks it, and puts one in its place that can be read again.
 func (o *Operation) checkBody(r *http.Request) (Violations, error) {
-	if o.body == nil && r.ContentLength == 0 {
+	required := o.body != nil && o.body.Required
+	if !required && r.ContentLength == 0 {
 		return nil, nil
 	}
 	var media *openapi3.MediaType
+	var mediaErr error
 	if o.body != nil {
-		var err error
-		if media, err = o.mediaType(r.Header); err != nil {
-			return nil, err
-		}
+		media, mediaErr = o.mediaType(r.Header)
+	}
+	if mediaErr != nil && required {
+		return nil, mediaErr
 	}
 	raw, err := o.readBody(r)
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
@@ -130,15 +138,22 @@ func (o *Operation) checkBody(r *http.Request) (Violations, error) {
 	if err != nil {
 		return Violations{{In: InBody, Detail: "the body could not be read to its end"}}, nil
 	}
+	if media != nil && media == o.body.Content["application/json"] {
+		raw = bytes.TrimPrefix(raw, byteOrderMark)
+	}
 	replaced := &checkedBody{Reader: bytes.NewReader(raw)}
 	r.Body = replaced
+	nothing := len(bytes.TrimSpace(raw)) == 0
+	if nothing && !required {
+		return nil, nil // also where a program names the type of a body that it does not send
+	}
+	if mediaErr != nil {
+		return nil, mediaErr
+	}
 	if media == nil || media != o.body.Content["application/json"] || media.Schema == nil {
 		return nil, nil // the operation has no use for a body, or takes one that is not JSON
 	}
-	if len(bytes.TrimSpace(raw)) == 0 {
-		if !o.body.Required {
-			return nil, nil
-		}
+	if nothing {
 		return Violations{{In: InBody, Detail: "the body is empty; send a JSON object"}}, nil
 	}
 	value, err := decode(raw)
@@ -149,11 +164,17 @@ func (o *Operation) checkBody(r *http.Request) (Violations, error) {
 	return bodyViolations(media.Schema.Value.VisitJSON(replaced.value, o.checks.request...)), nil
 }
 
+// byteOrderMark is what editors and shells on Windows write in front of UTF-8. JSON has none, and whoever reads it may ignore one
+// (RFC 8259, section 8.1): it changes no meaning, and whoever sent it cannot see it.
+var byteOrderMark = []byte("\ufeff")
+
 // mediaType returns what the document says of the body's media type. Text is in UTF-8, and nothing is encoded.
 func (o *Operation) mediaType(h http.Header) (*openapi3.MediaType, error) {
 	types, encoding := h["Content-Type"], h.Get("Content-Encoding")
-	plain := encoding == "" || strings.EqualFold(encoding, "identity")
-	if len(types) == 1 && plain {
+	if encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, &MediaTypeError{Header: "Content-Encoding", Want: "identity"}
+	}
+	if len(types) == 1 {
 		if media := o.body.Content[types[0]]; media != nil {
 			return media, nil
 		}
@@ -163,10 +184,7 @@ func (o *Operation) mediaType(h http.Header) (*openapi3.MediaType, error) {
 			return media, nil
 		}
 	}
-	if len(types) == 0 && plain && !o.body.Required {
-		return nil, nil
-	}
-	return nil, &MediaTypeError{Want: strings.Join(slices.Sorted(maps.Keys(o.body.Content)), " or ")}
+	return nil, &MediaTypeError{Header: "Content-Type", Want: strings.Join(slices.Sorted(maps.Keys(o.body.Content)), " or ")}
 }
 
 func (o *Operation) readBody(r *http.Request) ([]byte, error) {

@@ -20,7 +20,7 @@ func (o *Operation) CheckResponse(status int, header http.Header, body []byte) V
 	}
 	var violations Violations
 	for _, name := range slices.Sorted(maps.Keys(ref.Value.Headers)) {
-		if h := ref.Value.Headers[name].Value; h.Required && header.Get(name) == "" && !o.forgives(h.Extensions) {
+		if h := ref.Value.Headers[name].Value; (h.Required || o.demands(h.Extensions)) && header.Get(name) == "" {
 			violations = append(violations, Violation{In: InHeader, Name: name, Detail: "is missing"})
 		}
 	}
@@ -28,7 +28,7 @@ func (o *Operation) CheckResponse(status int, header http.Header, body []byte) V
 		return violations
 	}
 	for _, content := range ref.Value.Content {
-		if content.Schema != nil && o.forgives(content.Schema.Value.Extensions) {
+		if o.upstream && content.Schema != nil && isAddition(content.Schema.Value.Extensions) {
 			return violations
 		}
 	}
@@ -44,61 +44,46 @@ func (o *Operation) CheckResponse(status int, header http.Header, body []byte) V
 	if err != nil {
 		return append(violations, syntaxViolation(err, body))
 	}
-	err = content.Schema.Value.VisitJSON(value, o.checks.response...)
-	violations = append(violations, bodyViolations(o.withoutForgiven(err))...)
-	if o.closed {
-		violations = append(violations, undeclared(content.Schema.Value, "", value)...)
-	}
-	return violations
+	violations = append(violations, bodyViolations(content.Schema.Value.VisitJSON(value, o.checks.response...))...)
+	return append(violations, o.checkFields(content.Schema.Value, "", value)...)
 }
 
-// forgives tells whether a response may lack a part of the document with these extensions.
-func (o *Operation) forgives(extensions map[string]any) bool {
-	return o.upstream && extensions["x-addition"] == true
+// isAddition tells whether a part of the document with these extensions is an addition to the API of the upstream.
+func isAddition(extensions map[string]any) bool { return extensions["x-addition"] == true }
+
+// demands tells whether a response must have a part of the document with these extensions, which do not say required.
+func (o *Operation) demands(extensions map[string]any) bool {
+	return !o.upstream && isAddition(extensions)
 }
 
-// withoutForgiven takes the properties that may be missing out of what kin-openapi found.
-func (o *Operation) withoutForgiven(err error) error {
-	found := schemaErrors(nil, err)
-	if !o.upstream || len(found) == 0 {
-		return err
-	}
-	var kept openapi3.MultiError
-	for _, e := range found {
-		if path := e.JSONPointer(); e.SchemaField == "required" {
-			if p := e.Schema.Properties[path[len(path)-1]]; p != nil && o.forgives(p.Value.Extensions) {
-				continue
-			}
-		}
-		kept = append(kept, e)
-	}
-	if kept == nil {
-		return nil
-	}
-	return kept
-}
-
-// undeclared lists the fields of a value that its schema does not have. Where the document says whether there may be others,
-// and in an object of which it declares no field, there are none.
-func undeclared(schema *openapi3.Schema, pointer string, value any) Violations {
+// checkFields lists what a schema cannot say of the fields of a value: those that it does not declare, if the contract is
+// closed, and the additions that are missing. Where the document says whether there may be other
+// fields, and in an object of which it declares none, each is declared.
+func (o *Operation) checkFields(schema *openapi3.Schema, pointer string, value any) Violations {
 	var violations Violations
-	properties, open := openapi3.Schemas{}, false
+	properties, open := openapi3.Schemas{}, !o.closed
 	for _, part := range partsOf(schema) {
 		maps.Copy(properties, part.Properties)
 		open = open || part.AdditionalProperties.Has != nil || part.AdditionalProperties.Schema != nil
 		if list, isList := value.([]any); isList && part.Items != nil {
 			for i, v := range list {
-				violations = append(violations, undeclared(part.Items.Value, pointer+"/"+strconv.Itoa(i), v)...)
+				violations = append(violations, o.checkFields(part.Items.Value, pointer+"/"+strconv.Itoa(i), v)...)
 			}
 		}
 	}
-	object, _ := value.(map[string]any)
+	object, isObject := value.(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		place := pointer + pointerTo([]string{name})
 		if p := properties[name]; p != nil {
-			violations = append(violations, undeclared(p.Value, place, object[name])...)
+			violations = append(violations, o.checkFields(p.Value, place, object[name])...)
 		} else if !open && len(properties) > 0 {
 			violations = append(violations, Violation{In: InBody, Pointer: printable(place), Detail: "the field is not declared"})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		p := properties[name].Value
+		if _, given := object[name]; isObject && !given && o.demands(p.Extensions) {
+			violations = append(violations, Violation{In: InBody, Pointer: pointer + pointerTo([]string{name}), Detail: "is required: " + expectation(p)})
 		}
 	}
 	return violations

@@ -46,8 +46,8 @@ func New() *Checker {
 	c := &Checker{router: router, declared: map[string]bool{}, seen: map[string]bool{}}
 	for _, path := range doc.Paths.Map() {
 		for _, op := range path.Operations() {
-			for status := range op.Responses.Map() {
-				c.declared[op.OperationID+" "+status] = true
+			for status, response := range op.Responses.Map() {
+				c.declared[op.OperationID+" "+status] = response.Value.Extensions["x-only-upstream"] == nil
 			}
 			for _, p := range slices.Concat(path.Parameters, op.Parameters) {
 				c.declared[op.OperationID+" ?"+p.Value.Name] = true
@@ -175,7 +175,8 @@ func (c *Checker) check(r *http.Request, sent []byte, resp *http.Response, got [
 			openapi3.NewRegexpFormatValidator(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`))},
 	}
 	r = r.Clone(r.Context())
-	r.Body = io.NopCloser(bytes.NewReader(sent))
+	sent = bytes.TrimPrefix(sent, []byte("\ufeff")) // it may be ignored (RFC 8259, section 8.1)
+	r.Body, r.GetBody = io.NopCloser(bytes.NewReader(sent)), nil
 	input := &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route, Options: options}
 	if resp.StatusCode < 400 {
 		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
@@ -213,8 +214,8 @@ func (c *Checker) Unseen() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var unseen []string
-	for pair := range c.declared {
-		if !c.seen[pair] {
+	for pair, ours := range c.declared {
+		if ours && !c.seen[pair] {
 			unseen = append(unseen, pair)
 		}
 	}

@@ -156,14 +156,14 @@ func (s *Store) RevokeKey(ctx context.Context, prefix string, at time.Time) (sha
 	})
 }
 
-// OrganizationOfKey implements sharelink.Store.
-func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
-	return alone(ctx, s, func(d *Data) (sharelink.Organization, error) {
+// HolderOfKey implements sharelink.Store.
+func (s *Store) HolderOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Holder, error) {
+	return alone(ctx, s, func(d *Data) (sharelink.Holder, error) {
 		k, ok := d.keys[hash]
 		if !ok || !k.RevokedAt.IsZero() {
-			return sharelink.Organization{}, notFound(sharelink.NoKey)
+			return sharelink.Holder{}, notFound(sharelink.NoKey)
 		}
-		return d.organizations[k.OrganizationID], nil
+		return sharelink.Holder{Organization: d.organizations[k.OrganizationID], ReadOnly: k.ReadOnly}, nil
 	})
 }
 

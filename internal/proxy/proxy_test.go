@@ -92,8 +92,8 @@ func (r reply) server(t *testing.T, bare bool) *url.URL {
 		if !bare {
 			h.Set("X-Request-Id", "1")
 			h.Set("Idempotency-Key-Window", "86400")
+			h.Set("Location", "/v1/share-links/"+id)
 		}
-		h.Set("Location", "/v1/share-links/"+id)
 		for line := range strings.SplitSeq(r.header, "|") {
 			if name, value, ok := strings.Cut(line, ": "); ok && value == "" {
 				h.Del(name)
@@ -205,18 +205,18 @@ func TestPlantedDrifts(t *testing.T) {
 		"missing field behind a missing addition": {
 			list, "",
 			reply{200, "", page(withPersona(`url`, `personaName`))},
-			"response listShareLinks 200 /data/*/url: is required: text in the format uri\nresponse listShareLinks 200 /data/*/personaName: is required: text",
+			"response listShareLinks 200 /data/*/personaName: is required: text\nresponse listShareLinks 200 /data/*/url: is required: text in the format uri",
 			"response listShareLinks 200 /data/*/personaName: is required: text",
 		},
 		"missing header": {
-			create, wanted,
-			reply{201, "Location: ", link()},
-			"response createShareLink 201 header Location: is missing", "",
+			"GET /v1/share-links/" + id, "",
+			reply{429, "Content-Type: application/problem+json", `{"type":"about:blank","title":"t","status":429,"detail":"d","instance":"1","error":"e","message":"d"}`},
+			"response getShareLink 429 header Retry-After: is missing", "",
 		},
-		"missing header of ours": {
+		"missing headers of ours": {
 			create, wanted,
-			reply{201, "X-Request-Id: |Idempotency-Key-Window: ", link()},
-			"response createShareLink 201 header Idempotency-Key-Window: is missing\nresponse createShareLink 201 header X-Request-Id: is missing", "-",
+			reply{201, "X-Request-Id: |Idempotency-Key-Window: |Location: ", link()},
+			"response createShareLink 201 header Idempotency-Key-Window: is missing\nresponse createShareLink 201 header Location: is missing\nresponse createShareLink 201 header X-Request-Id: is missing", "-",
 		},
 		"missing url": {
 			create, wanted,
@@ -329,7 +329,8 @@ func TestPlantedDrifts(t *testing.T) {
 	}
 }
 
-// What Anam answers, by its documentation, is no drift: no headers of ours, no url, errors as NestJS has them.
+// What Anam answers, by its documentation, is no drift: no headers of ours, no url, organizations whose ids are no UUIDs,
+// errors as NestJS has them.
 func TestAnswersOfAnam(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -337,8 +338,9 @@ func TestAnswersOfAnam(t *testing.T) {
 		reply         reply
 		strict        int // drifts
 	}{
-		"create": {create, wanted, reply{201, "", link("url")}, 3},
-		"list":   {list, "", reply{200, "", page(withPersona("url"))}, 3},
+		"create": {create, wanted, reply{201, "", link("url")}, 4},
+		"list":   {list, "", reply{200, "", page(withPersona("url", `organizationId: "Uakgb_J5m9g-0JDMbcJqL"`))}, 3},
+		"delete": {"DELETE /v1/share-links/" + id, "", reply{200, "", `{"message":"Share link deleted"}`}, 2},
 		"error":  {get, "", reply{404, "", nest}, 3},
 		"HEAD":   {"HEAD /v1/share-links/" + id, "", reply{200, "", ""}, 2},
 	} {

@@ -10,13 +10,13 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// Authenticate returns the organization that an API key belongs to. Errors: Unauthorized, Unavailable.
-func (s *Service) Authenticate(ctx context.Context, secret string) (sharelink.Organization, error) {
-	org, err := s.options.Store.OrganizationOfKey(ctx, sharelink.HashSecret(secret))
+// Authenticate returns who has an API key. Errors: Unauthorized, Unavailable.
+func (s *Service) Authenticate(ctx context.Context, secret string) (sharelink.Holder, error) {
+	holder, err := s.options.Store.HolderOfKey(ctx, sharelink.HashSecret(secret))
 	if sharelink.CodeOf(err) == sharelink.NotFound {
-		return sharelink.Organization{}, &sharelink.Error{Code: sharelink.Unauthorized, Detail: "the API key is unknown or was revoked"}
+		return sharelink.Holder{}, &sharelink.Error{Code: sharelink.Unauthorized, Detail: "the API key is unknown or was revoked"}
 	}
-	return org, err
+	return holder, err
 }
 
 // CreateOrganization adds an organization. Errors: Invalid, Conflict, Unavailable.
@@ -70,9 +70,9 @@ func inOrganization[T any](ctx context.Context, s *Service, name string, do func
 	return do(ctx, org.ID)
 }
 
-// CreateKey makes an API key for an organization and returns it: the only time that it can be seen.
-// Errors: Invalid, NotFound, Unavailable.
-func (s *Service) CreateKey(ctx context.Context, organization, label string) (secret string, key sharelink.Key, err error) {
+// CreateKey makes an API key for an organization and returns it: the only time that it can be seen. A read-only key makes no
+// changes. Errors: Invalid, NotFound, Unavailable.
+func (s *Service) CreateKey(ctx context.Context, organization, label string, readOnly bool) (secret string, key sharelink.Key, err error) {
 	org, err := s.OrganizationNamed(ctx, organization)
 	if err != nil {
 		return "", sharelink.Key{}, err
@@ -83,6 +83,7 @@ func (s *Service) CreateKey(ctx context.Context, organization, label string) (se
 		}
 	}
 	secret, made := newKey(org, label, s.instant())
+	made.ReadOnly = readOnly
 	return secret, *made, s.options.Store.AddKey(ctx, *made, sharelink.HashSecret(secret))
 }
 

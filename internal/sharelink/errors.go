@@ -13,7 +13,7 @@ type Code string
 const (
 	Invalid      Code = "invalid"      // the input breaks a rule; Violations say where
 	Unauthorized Code = "unauthorized" // no such API key, or it was revoked
-	Forbidden    Code = "forbidden"    // the organization may not
+	Forbidden    Code = "forbidden"    // the organization, or its API key, may not
 	NotFound     Code = "not-found"    // the organization has no such thing
 	Conflict     Code = "conflict"     // the name or id is taken
 	KeyReused    Code = "key-reused"   // the idempotency key belongs to another request

@@ -47,7 +47,7 @@ type Change struct {
 	Type            *Type
 	ExpiresIn       *time.Duration // from now; 0: never expires
 	UsageLimit      *int           // 0: without limit; may be below the link's UsageCount
-	AllowedOrigins  *[]string      // in any spelling before Canonical, see ParseOrigin
+	AllowedOrigins  *[]string      // in any spelling before Canonical
 	AllowAllOrigins *bool
 	RemoveWatermark *bool
 	Enabled         *bool
@@ -98,7 +98,7 @@ func (c Change) Canonical() (Change, error) {
 	canonical := []string{}
 	var violations []Violation
 	for i, text := range *c.AllowedOrigins {
-		origin, err := ParseOrigin(text)
+		origin, err := parseAllowed(text)
 		if e, ok := errors.AsType[*OriginError](err); ok {
 			violations = append(violations, Violation{Pointer: "/allowedOrigins/" + strconv.Itoa(i), Detail: e.detail, Hint: e.hint})
 		} else if !slices.Contains(canonical, origin) {

@@ -32,8 +32,15 @@ type Key struct {
 	Prefix         string // the first characters of the key, unique; names it
 	Label          string // chosen by the person who created it, may be ""
 	OrganizationID uuid.UUID
+	ReadOnly       bool // whether it makes no changes
 	CreatedAt      time.Time
 	RevokedAt      time.Time // zero: it works
+}
+
+// Holder is whoever has an API key: the organization that it belongs to, and what it may.
+type Holder struct {
+	Organization Organization
+	ReadOnly     bool
 }
 
 // SigningKey is what the service signs its own sessions with.

@@ -32,10 +32,30 @@ const originShape = "an origin is scheme://host[:port] with http or https"
 // checked by asciiHost, because the strict profile refuses the underscores that real hosts have.
 var hostNames = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false), idna.BidiRule(), idna.CheckJoiners(true))
 
-// CheckOrigin returns nil for an origin that ParseOrigin accepts: the format "origin" of the contract.
+// CheckOrigin returns nil for an origin that a link can allow: the format "origin" of the contract.
 func CheckOrigin(s string) error {
-	_, err := ParseOrigin(s)
+	_, err := parseAllowed(s)
 	return err
+}
+
+// parseAllowed is ParseOrigin for an origin that a link is to allow. Browsers drop from frame-ancestors what the grammar of a
+// source does not have (CSP Level 3, section 2.3.1), and then the frame stays blank.
+func parseAllowed(s string) (string, error) {
+	origin, err := ParseOrigin(s)
+	if err != nil {
+		return "", err
+	}
+	const why = "; browsers do not let such a site embed anything (Content-Security-Policy has no word for it)"
+	const named = "give the site a name of letters, digits and hyphens, or set allowAllOrigins"
+	switch scheme, rest, _ := strings.Cut(origin, "://"); {
+	case strings.HasPrefix(rest, "[::1]"):
+		return "", &OriginError{"an allowed origin's host must not be an IPv6 address" + why, "did you mean " + scheme + "://localhost" + rest[len("[::1]"):] + "?"}
+	case strings.HasPrefix(rest, "["):
+		return "", &OriginError{"an allowed origin's host must not be an IPv6 address" + why, named}
+	case strings.Contains(rest, "_"):
+		return "", &OriginError{"an allowed origin's host must not have an underscore" + why, named}
+	}
+	return origin, nil
 }
 
 // ParseOrigin returns the canonical form of an origin (RFC 6454) as a browser would send it: lower case, the scheme's

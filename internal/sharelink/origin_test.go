@@ -118,6 +118,31 @@ func TestParseOriginRefuses(t *testing.T) {
 	}
 }
 
+// Links allow no origin that browsers drop from frame-ancestors. A visitor's browser may name one all the same.
+func TestAllowedOrigins(t *testing.T) {
+	t.Parallel()
+	for in, hint := range map[string]string{
+		"http://127.0.0.2:8080":           "",
+		"https://a-b.example":             "",
+		"http://[::1]":                    "did you mean http://localhost?",
+		"http://[0:0::1]:3000":            "did you mean http://localhost:3000?",
+		"http://[2001:db8::1]":            "give the site a name",
+		"https://a_b.example":             "give the site a name",
+		"https://_dmarc.example:8443":     "give the site a name",
+		"https://\uff3f.example":          "give the site a name", // a wide underscore is mapped to one
+		"https://www.example.com/a_b?x=_": "did you mean https://www.example.com?",
+	} {
+		err := CheckOrigin(in)
+		_, changeErr := Change{AllowedOrigins: &[]string{in}}.Canonical()
+		if (err != nil) != (hint != "") || (err == nil) != (changeErr == nil) {
+			t.Errorf("%s: %v, in a change: %v", in, err, changeErr)
+		}
+		if e, ok := errors.AsType[*OriginError](err); ok && !strings.Contains(e.Hint(), hint) {
+			t.Errorf("%s: hint %q, want %q", in, e.Hint(), hint)
+		}
+	}
+}
+
 // What is accepted is an origin that net/url agrees with, and is its own canonical form.
 func FuzzParseOrigin(f *testing.F) {
 	for _, s := range []string{"https://example.com", "HTTP://bücher.example:80", "http://[::ffff:1.2.3.4]:81", "https://a@b", "http://0x7f.1", "https://a。b", "https://ⓐ.example", "*", "null"} {

@@ -74,8 +74,8 @@ type Store interface {
 	KeysOf(ctx context.Context, organization uuid.UUID) ([]Key, error)
 	// RevokeKey ends a key. A key that was revoked before keeps its first instant.
 	RevokeKey(ctx context.Context, prefix string, at time.Time) (Key, error)
-	// OrganizationOfKey returns the owner of the key with this hash, or a NotFound when there is none or it was revoked.
-	OrganizationOfKey(ctx context.Context, hash Hash) (Organization, error)
+	// HolderOfKey returns who has the key with this hash, or a NotFound when there is none or it was revoked.
+	HolderOfKey(ctx context.Context, hash Hash) (Holder, error)
 
 	// Bootstrap adds the organization, its persona and, unless key is nil, its key, all or nothing, to a store that has
 	// no organization, and returns whether it did. Of several callers at once one does.

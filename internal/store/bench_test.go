@@ -103,7 +103,7 @@ func BenchmarkRead(b *testing.B) {
 				_, err := s.Links(ctx, org, sharelink.Filter{Paging: sharelink.DefaultPaging()})
 				return err
 			},
-			"key": func(int) error { _, err := s.OrganizationOfKey(ctx, sharelink.Hash{1}); return err },
+			"key": func(int) error { _, err := s.HolderOfKey(ctx, sharelink.Hash{1}); return err },
 		} {
 			b.Run(name+"/"+operation, func(b *testing.B) {
 				b.ReportAllocs()

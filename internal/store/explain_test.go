@@ -43,7 +43,7 @@ func TestPlans(t *testing.T) {
 		"blocks":           {selectBlocks, []any{organization, ""}},
 		"large blocks":     {fmt.Sprintf(selectLargeBlock, 10000), nil},
 		"count":            {countInNewest, []any{1, organization, "", uuid.Max}},
-		"key":              {selectOrganizationByKey, []any{make([]byte, 32)}},
+		"key":              {selectHolder, []any{make([]byte, 32)}},
 		"replay":           {selectReplay, []any{organization, "key", 0}},
 		"sweep":            {deleteIdempotencyKeys, []any{0}},
 		"demote":           {demoteLinksToPersona, []any{organization, persona}},

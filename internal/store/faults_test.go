@@ -39,6 +39,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"goes on without the caller":           {"CancelledContext"},
 		"accepts revoked keys":                 {"KeyRevoked"},
 		"revokes again":                        {"KeyRevoked"},
+		"lets every key write":                 {"Keys"},
 		"removes links with their persona":     {"PersonaRemovalKeepsLinks"},
 		"starts first twice":                   {"Bootstrap", "BootstrapConcurrently"},
 		"keeps nothing":                        {"Reopen"},
@@ -228,17 +229,19 @@ func (f *faulty) RemovePersona(ctx context.Context, organization, id uuid.UUID) 
 	return links, err
 }
 
-func (f *faulty) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
+func (f *faulty) HolderOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Holder, error) {
 	if owner, ok := f.keys.Load(hash); ok {
-		return owner.(sharelink.Organization), nil
+		return owner.(sharelink.Holder), nil
 	}
-	return f.Store.OrganizationOfKey(ctx, hash)
+	holder, err := f.Store.HolderOfKey(ctx, hash)
+	holder.ReadOnly = holder.ReadOnly && f.fault != "lets every key write"
+	return holder, err
 }
 
 func (f *faulty) AddKey(ctx context.Context, k sharelink.Key, hash sharelink.Hash) error {
 	err := f.Store.AddKey(ctx, k, hash)
 	if f.fault == "accepts revoked keys" && err == nil {
-		f.keys.Store(hash, sharelink.Organization{ID: k.OrganizationID})
+		f.keys.Store(hash, sharelink.Holder{Organization: sharelink.Organization{ID: k.OrganizationID}})
 	}
 	return err
 }

@@ -13,15 +13,15 @@ import (
 const (
 	organizationColumns = `id, name, watermark_removal, created_at`
 	personaColumns      = `organization_id, id, name, created_at`
-	keyColumns          = `prefix, label, organization_id, created_at, revoked_at`
+	keyColumns          = `prefix, label, organization_id, read_only, created_at, revoked_at`
 
 	selectOrganizations      = `SELECT ` + organizationColumns + ` FROM organizations ORDER BY name`
 	selectOrganizationByName = `SELECT ` + organizationColumns + ` FROM organizations WHERE name = $1`
 	selectAnyOrganization    = `SELECT EXISTS (SELECT 1 FROM organizations)`
 
-	// A subquery rather than a join: it leaves a planner one way only, from the hash to the organization.
-	selectOrganizationByKey = `
-SELECT ` + organizationColumns + ` FROM organizations
+	// Subqueries rather than a join: they leave a planner one way only, from the hash to the organization.
+	selectHolder = `
+SELECT ` + organizationColumns + `, (SELECT read_only FROM api_keys WHERE hash = $1) FROM organizations
 WHERE id = (SELECT organization_id FROM api_keys WHERE hash = $1 AND revoked_at IS NULL)`
 
 	updateWatermarkRemoval = `
@@ -60,12 +60,16 @@ func organizationFields(o *sharelink.Organization) []any {
 	return []any{&o.ID, &o.Name, &o.WatermarkRemoval, (*instant)(&o.CreatedAt)}
 }
 
+func holderFields(h *sharelink.Holder) []any {
+	return append(organizationFields(&h.Organization), &h.ReadOnly)
+}
+
 func personaFields(p *sharelink.Persona) []any {
 	return []any{&p.OrganizationID, &p.ID, &p.Name, (*instant)(&p.CreatedAt)}
 }
 
 func keyFields(k *sharelink.Key) []any {
-	return []any{&k.Prefix, &k.Label, &k.OrganizationID, (*instant)(&k.CreatedAt), (*instant)(&k.RevokedAt)}
+	return []any{&k.Prefix, &k.Label, &k.OrganizationID, &k.ReadOnly, (*instant)(&k.CreatedAt), (*instant)(&k.RevokedAt)}
 }
 
 // CreateOrganization implements sharelink.Store.
@@ -85,10 +89,10 @@ func (s *Store) OrganizationNamed(ctx context.Context, name string) (sharelink.O
 	})
 }
 
-// OrganizationOfKey implements sharelink.Store.
-func (s *Store) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
-	return s.byKey.get(hash, func() (sharelink.Organization, error) {
-		return find(ctx, s, "authenticate", one(organizationFields, sharelink.NoKey, selectOrganizationByKey, hash[:]))
+// HolderOfKey implements sharelink.Store.
+func (s *Store) HolderOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Holder, error) {
+	return s.byKey.get(hash, func() (sharelink.Holder, error) {
+		return find(ctx, s, "authenticate", one(holderFields, sharelink.NoKey, selectHolder, hash[:]))
 	})
 }
 

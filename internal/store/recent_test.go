@@ -32,7 +32,7 @@ func TestRemember(t *testing.T) {
 				key := sharelink.Key{Prefix: "ak_1", OrganizationID: org.ID, CreatedAt: time.UnixMilli(1)}
 				finds := func(s *Store, want bool) {
 					t.Helper()
-					if _, err := s.OrganizationOfKey(t.Context(), sharelink.Hash{1}); (err == nil) != want {
+					if _, err := s.HolderOfKey(t.Context(), sharelink.Hash{1}); (err == nil) != want {
 						t.Errorf("key: error is %v", err)
 					}
 					if _, err := s.Persona(t.Context(), org.ID, persona.ID); (err == nil) != want {

@@ -34,7 +34,7 @@ type Store struct {
 
 	// What Options.Remember is about.
 	byName   *recent[string, sharelink.Organization]
-	byKey    *recent[sharelink.Hash, sharelink.Organization]
+	byKey    *recent[sharelink.Hash, sharelink.Holder]
 	personas *recent[[2]uuid.UUID, sharelink.Persona] // by the ids of organization and persona
 }
 
@@ -109,7 +109,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	s := &Store{
 		options:  o,
 		byName:   newRecent[string, sharelink.Organization](o.Remember),
-		byKey:    newRecent[sharelink.Hash, sharelink.Organization](o.Remember),
+		byKey:    newRecent[sharelink.Hash, sharelink.Holder](o.Remember),
 		personas: newRecent[[2]uuid.UUID, sharelink.Persona](o.Remember),
 	}
 	var err error

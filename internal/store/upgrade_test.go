@@ -170,8 +170,8 @@ func checkUpgraded(t *testing.T, s *Store, version int64) {
 			t.Errorf("%s: %v\n%s", what, err, diff)
 		}
 	}
-	gotOrg, err := s.OrganizationOfKey(ctx, sharelink.Hash([]byte(strings.Repeat("h", 32))))
-	want("organization of the key", org, gotOrg, err)
+	holder, err := s.HolderOfKey(ctx, sharelink.Hash([]byte(strings.Repeat("h", 32))))
+	want("holder of the key", sharelink.Holder{Organization: org}, holder, err)
 	persona, err := s.Persona(ctx, org.ID, uuid.Nil)
 	want("persona", sharelink.Persona{OrganizationID: org.ID, Name: "Cara", CreatedAt: at}, persona, err)
 	gotLink, err := s.LinkByToken(ctx, link.Token)
@@ -192,4 +192,9 @@ func checkUpgraded(t *testing.T, s *Store, version int64) {
 	}}}, visits, err)
 	key, err := s.SigningKey(ctx, sharelink.SigningKey{CreatedAt: at})
 	want("signing key", sharelink.SigningKey{Seed: [32]byte([]byte(strings.Repeat("s", 32))), CreatedAt: at}, key, err)
+	if version < 4 {
+		return
+	}
+	holder, err = s.HolderOfKey(ctx, sharelink.Hash([]byte(strings.Repeat("o", 32))))
+	want("holder of the read-only key", sharelink.Holder{Organization: org, ReadOnly: true}, holder, err)
 }

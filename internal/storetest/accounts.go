@@ -116,7 +116,7 @@ func testKeys(t T, s suite) {
 	org, other := s.organization(t), s.organization(t)
 	newer, newerHash := newKey(t, org, epoch.Add(time.Hour))
 	older, olderHash := newKey(t, org, epoch)
-	older.Label = ""
+	older.Label, older.ReadOnly = "", true
 	theirs, theirsHash := newKey(t, other, epoch)
 	noError(t, s.AddKey(ctx, newer, newerHash))
 	noError(t, s.AddKey(ctx, older, olderHash))
@@ -125,10 +125,11 @@ func testKeys(t T, s suite) {
 	keys, err := s.KeysOf(ctx, org)
 	noError(t, err)
 	equal(t, "keys", keys, []sharelink.Key{older, newer})
-	for hash, want := range map[sharelink.Hash]uuid.UUID{newerHash: org, olderHash: org, theirsHash: other} {
-		owner, err := s.OrganizationOfKey(ctx, hash)
+	for hash, want := range map[sharelink.Hash]sharelink.Key{newerHash: newer, olderHash: older, theirsHash: theirs} {
+		holder, err := s.HolderOfKey(ctx, hash)
 		noError(t, err)
-		equal(t, "owner of a key", owner.ID, want)
+		equal(t, "organization of a key", holder.Organization.ID, want.OrganizationID)
+		equal(t, "what a key may", holder.ReadOnly, want.ReadOnly)
 	}
 
 	same, hash := newKey(t, other, epoch)
@@ -157,9 +158,9 @@ func testKeyRevoked(t T, s suite) {
 	keys, err := s.KeysOf(ctx, org)
 	noError(t, err)
 	equal(t, "keys", keys, []sharelink.Key{key, still})
-	_, err = s.OrganizationOfKey(ctx, hash)
+	_, err = s.HolderOfKey(ctx, hash)
 	wantCode(t, "owner of a revoked key", err, sharelink.NotFound)
-	_, err = s.OrganizationOfKey(ctx, stillHash)
+	_, err = s.HolderOfKey(ctx, stillHash)
 	noError(t, err)
 }
 
@@ -180,7 +181,7 @@ func testNothingThere(t T, s suite) {
 	wantCode(t, "remove a persona", err, sharelink.NotFound)
 	_, err = s.Link(ctx, org, newID(t, epoch))
 	wantCode(t, "link", err, sharelink.NotFound)
-	_, err = s.OrganizationOfKey(ctx, sharelink.Hash{})
+	_, err = s.HolderOfKey(ctx, sharelink.Hash{})
 	wantCode(t, "owner of a key", err, sharelink.NotFound)
 	keys, err := s.KeysOf(ctx, org)
 	noError(t, err)
@@ -203,9 +204,9 @@ func testBootstrap(t T, s suite) {
 	if !created {
 		t.Error("the first start created nothing")
 	}
-	owner, err := s.OrganizationOfKey(ctx, hash)
+	holder, err := s.HolderOfKey(ctx, hash)
 	noError(t, err)
-	equal(t, "organization", owner, org)
+	equal(t, "holder of the first key", holder, sharelink.Holder{Organization: org})
 	got, err := s.Persona(ctx, org.ID, uuid.Nil)
 	noError(t, err)
 	equal(t, "persona", got, cara)
@@ -217,7 +218,7 @@ func testBootstrap(t T, s suite) {
 		if created {
 			t.Error("the second start created something")
 		}
-		_, err = s.OrganizationOfKey(ctx, hash2)
+		_, err = s.HolderOfKey(ctx, hash2)
 		wantCode(t, "owner of the second start's key", err, sharelink.NotFound)
 	}
 	all, err := s.Organizations(ctx)

@@ -104,8 +104,8 @@ func (a *alternating) RevokeKey(ctx context.Context, prefix string, at time.Time
 	return a.next().RevokeKey(ctx, prefix, at)
 }
 
-func (a *alternating) OrganizationOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Organization, error) {
-	return a.next().OrganizationOfKey(ctx, hash)
+func (a *alternating) HolderOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Holder, error) {
+	return a.next().HolderOfKey(ctx, hash)
 }
 
 func (a *alternating) Bootstrap(ctx context.Context, o sharelink.Organization, p sharelink.Persona, key *sharelink.Key, hash sharelink.Hash) (bool, error) {

@@ -342,9 +342,9 @@ func testReopen(t T, s suite) {
 	again := suite{Backend{Store: s.Open(t)}}
 	_, err = again.Persona(ctx, org, persona)
 	noError(t, err)
-	owner, err := again.OrganizationOfKey(ctx, sharelink.Hash{1})
+	holder, err := again.HolderOfKey(ctx, sharelink.Hash{1})
 	noError(t, err)
-	equal(t, "organization of the key", owner.ID, org)
+	equal(t, "organization of the key", holder.Organization.ID, org)
 	replayed, err := again.Replay(ctx, org, key)
 	noError(t, err)
 	equal(t, "replayed", replayed, first)

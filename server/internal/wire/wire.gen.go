@@ -287,8 +287,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 }
 
 type BodyTooLargeResponseHeaders struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 type BodyTooLargeApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -297,8 +297,8 @@ type BodyTooLargeApplicationProblemPlusJSONResponse struct {
 }
 
 type ForbiddenResponseHeaders struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 type ForbiddenApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -307,8 +307,8 @@ type ForbiddenApplicationProblemPlusJSONResponse struct {
 }
 
 type IdempotencyKeyReusedResponseHeaders struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 type IdempotencyKeyReusedApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -317,8 +317,8 @@ type IdempotencyKeyReusedApplicationProblemPlusJSONResponse struct {
 }
 
 type InternalResponseHeaders struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 type InternalApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -327,8 +327,8 @@ type InternalApplicationProblemPlusJSONResponse struct {
 }
 
 type InvalidRequestResponseHeaders struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 type InvalidRequestApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -336,9 +336,19 @@ type InvalidRequestApplicationProblemPlusJSONResponse struct {
 	Headers InvalidRequestResponseHeaders
 }
 
+type MayNotReadResponseHeaders struct {
+	IdempotencyKeyWindow *int
+	XRequestID           *string
+}
+type MayNotReadApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers MayNotReadResponseHeaders
+}
+
 type NotFoundResponseHeaders struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 type NotFoundApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -347,8 +357,8 @@ type NotFoundApplicationProblemPlusJSONResponse struct {
 }
 
 type OriginNotAllowedResponseHeaders struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 type OriginNotAllowedApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -357,9 +367,9 @@ type OriginNotAllowedApplicationProblemPlusJSONResponse struct {
 }
 
 type PersonaRefusedResponseHeaders struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 type PersonaRefusedApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -368,8 +378,8 @@ type PersonaRefusedApplicationProblemPlusJSONResponse struct {
 }
 
 type PersonaTimeoutResponseHeaders struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 type PersonaTimeoutApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -378,9 +388,9 @@ type PersonaTimeoutApplicationProblemPlusJSONResponse struct {
 }
 
 type PersonaUnavailableResponseHeaders struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 type PersonaUnavailableApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -389,9 +399,9 @@ type PersonaUnavailableApplicationProblemPlusJSONResponse struct {
 }
 
 type RateLimitedResponseHeaders struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 type RateLimitedApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -400,8 +410,8 @@ type RateLimitedApplicationProblemPlusJSONResponse struct {
 }
 
 type ShareLinkGoneResponseHeaders struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 type ShareLinkGoneApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -410,8 +420,8 @@ type ShareLinkGoneApplicationProblemPlusJSONResponse struct {
 }
 
 type ShareLinkNotFoundResponseHeaders struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 type ShareLinkNotFoundApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -420,9 +430,9 @@ type ShareLinkNotFoundApplicationProblemPlusJSONResponse struct {
 }
 
 type UnauthorizedResponseHeaders struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	WWWAuthenticate      string
-	XRequestID           string
+	XRequestID           *string
 }
 type UnauthorizedApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -431,9 +441,9 @@ type UnauthorizedApplicationProblemPlusJSONResponse struct {
 }
 
 type UnavailableResponseHeaders struct {
-	IdempotencyKeyWindow int
+	IdempotencyKeyWindow *int
 	RetryAfter           int
-	XRequestID           string
+	XRequestID           *string
 }
 type UnavailableApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -442,8 +452,8 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 }
 
 type UnsupportedMediaTypeResponseHeaders struct {
-	IdempotencyKeyWindow int
-	XRequestID           string
+	IdempotencyKeyWindow *int
+	XRequestID           *string
 }
 type UnsupportedMediaTypeApplicationProblemPlusJSONResponse struct {
 	Body Problem
@@ -484,8 +494,12 @@ func (response ListShareLinks400ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
@@ -502,10 +516,36 @@ func (response ListShareLinks401ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShareLinks403ApplicationProblemPlusJSONResponse struct {
+	MayNotReadApplicationProblemPlusJSONResponse
+}
+
+func (response ListShareLinks403ApplicationProblemPlusJSONResponse) VisitListShareLinksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -521,8 +561,12 @@ func (response ListShareLinks413ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
 	return err
@@ -539,9 +583,13 @@ func (response ListShareLinks429ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
@@ -558,8 +606,12 @@ func (response ListShareLinks500ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
 	return err
@@ -576,9 +628,13 @@ func (response ListShareLinks503ApplicationProblemPlusJSONResponse) VisitListSha
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -626,8 +682,12 @@ func (response CreateShareLink400ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
@@ -644,9 +704,13 @@ func (response CreateShareLink401ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(401)
 	_, err := buf.WriteTo(w)
 	return err
@@ -663,8 +727,12 @@ func (response CreateShareLink403ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
@@ -681,8 +749,12 @@ func (response CreateShareLink404ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
@@ -699,8 +771,12 @@ func (response CreateShareLink413ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
 	return err
@@ -717,8 +793,12 @@ func (response CreateShareLink415ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
@@ -735,8 +815,12 @@ func (response CreateShareLink422ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
@@ -753,9 +837,13 @@ func (response CreateShareLink429ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
@@ -772,8 +860,12 @@ func (response CreateShareLink500ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
 	return err
@@ -790,9 +882,13 @@ func (response CreateShareLink503ApplicationProblemPlusJSONResponse) VisitCreate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -806,7 +902,7 @@ type DeleteShareLinkResponseObject interface {
 	VisitDeleteShareLinkResponse(w http.ResponseWriter) error
 }
 
-type DeleteShareLink200JSONResponse PersonaShareLink
+type DeleteShareLink200JSONResponse DeletedShareLink
 
 func (response DeleteShareLink200JSONResponse) VisitDeleteShareLinkResponse(w http.ResponseWriter) error {
 
@@ -831,8 +927,12 @@ func (response DeleteShareLink400ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
@@ -849,10 +949,36 @@ func (response DeleteShareLink401ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteShareLink403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteShareLink403ApplicationProblemPlusJSONResponse) VisitDeleteShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -868,8 +994,12 @@ func (response DeleteShareLink404ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
@@ -886,8 +1016,12 @@ func (response DeleteShareLink413ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
 	return err
@@ -904,9 +1038,13 @@ func (response DeleteShareLink429ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
@@ -923,8 +1061,12 @@ func (response DeleteShareLink500ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
 	return err
@@ -941,9 +1083,13 @@ func (response DeleteShareLink503ApplicationProblemPlusJSONResponse) VisitDelete
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -982,8 +1128,12 @@ func (response GetShareLink400ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1000,10 +1150,36 @@ func (response GetShareLink401ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetShareLink403ApplicationProblemPlusJSONResponse struct {
+	MayNotReadApplicationProblemPlusJSONResponse
+}
+
+func (response GetShareLink403ApplicationProblemPlusJSONResponse) VisitGetShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1019,8 +1195,12 @@ func (response GetShareLink404ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1037,8 +1217,12 @@ func (response GetShareLink413ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1055,9 +1239,13 @@ func (response GetShareLink429ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1074,8 +1262,12 @@ func (response GetShareLink500ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1092,9 +1284,13 @@ func (response GetShareLink503ApplicationProblemPlusJSONResponse) VisitGetShareL
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1134,8 +1330,12 @@ func (response UpdateShareLink400ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1152,9 +1352,13 @@ func (response UpdateShareLink401ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(401)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1171,8 +1375,12 @@ func (response UpdateShareLink403ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1189,8 +1397,12 @@ func (response UpdateShareLink404ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1207,8 +1419,12 @@ func (response UpdateShareLink413ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1225,8 +1441,12 @@ func (response UpdateShareLink415ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1243,9 +1463,13 @@ func (response UpdateShareLink429ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1262,8 +1486,12 @@ func (response UpdateShareLink500ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1280,9 +1508,13 @@ func (response UpdateShareLink503ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1322,8 +1554,12 @@ func (response ListShareLinkVisits400ApplicationProblemPlusJSONResponse) VisitLi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1340,9 +1576,13 @@ func (response ListShareLinkVisits401ApplicationProblemPlusJSONResponse) VisitLi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(401)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1359,8 +1599,12 @@ func (response ListShareLinkVisits404ApplicationProblemPlusJSONResponse) VisitLi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1377,8 +1621,12 @@ func (response ListShareLinkVisits413ApplicationProblemPlusJSONResponse) VisitLi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1395,9 +1643,13 @@ func (response ListShareLinkVisits429ApplicationProblemPlusJSONResponse) VisitLi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1414,8 +1666,12 @@ func (response ListShareLinkVisits500ApplicationProblemPlusJSONResponse) VisitLi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1432,9 +1688,13 @@ func (response ListShareLinkVisits503ApplicationProblemPlusJSONResponse) VisitLi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1473,8 +1733,12 @@ func (response PreviewShareLink400ApplicationProblemPlusJSONResponse) VisitPrevi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1491,8 +1755,12 @@ func (response PreviewShareLink404ApplicationProblemPlusJSONResponse) VisitPrevi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1509,8 +1777,12 @@ func (response PreviewShareLink413ApplicationProblemPlusJSONResponse) VisitPrevi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1527,9 +1799,13 @@ func (response PreviewShareLink429ApplicationProblemPlusJSONResponse) VisitPrevi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1546,8 +1822,12 @@ func (response PreviewShareLink500ApplicationProblemPlusJSONResponse) VisitPrevi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1564,9 +1844,13 @@ func (response PreviewShareLink503ApplicationProblemPlusJSONResponse) VisitPrevi
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1605,8 +1889,12 @@ func (response OpenShareLink400ApplicationProblemPlusJSONResponse) VisitOpenShar
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1623,8 +1911,12 @@ func (response OpenShareLink403ApplicationProblemPlusJSONResponse) VisitOpenShar
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1641,8 +1933,12 @@ func (response OpenShareLink404ApplicationProblemPlusJSONResponse) VisitOpenShar
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1659,8 +1955,12 @@ func (response OpenShareLink410ApplicationProblemPlusJSONResponse) VisitOpenShar
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(410)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1677,9 +1977,35 @@ func (response OpenShareLink413ApplicationProblemPlusJSONResponse) VisitOpenShar
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenShareLink415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response OpenShareLink415ApplicationProblemPlusJSONResponse) VisitOpenShareLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1695,9 +2021,13 @@ func (response OpenShareLink429ApplicationProblemPlusJSONResponse) VisitOpenShar
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1714,8 +2044,12 @@ func (response OpenShareLink500ApplicationProblemPlusJSONResponse) VisitOpenShar
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1732,9 +2066,13 @@ func (response OpenShareLink502ApplicationProblemPlusJSONResponse) VisitOpenShar
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(502)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1751,9 +2089,13 @@ func (response OpenShareLink503ApplicationProblemPlusJSONResponse) VisitOpenShar
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1770,8 +2112,12 @@ func (response OpenShareLink504ApplicationProblemPlusJSONResponse) VisitOpenShar
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Idempotency-Key-Window", fmt.Sprint(response.Headers.IdempotencyKeyWindow))
-	w.Header().Set("X-Request-Id", fmt.Sprint(response.Headers.XRequestID))
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
 	w.WriteHeader(504)
 	_, err := buf.WriteTo(w)
 	return err

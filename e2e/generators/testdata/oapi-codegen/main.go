@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,12 +19,7 @@ var cara = uuid.MustParse("00000000-0000-0000-0000-000000000000")
 
 func main() {
 	ctx := context.Background()
-	client, err := links.NewClientWithResponses(os.Getenv("ANAM_API_URL"),
-		links.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-			r.Header.Set("Authorization", "Bearer "+os.Getenv("ANAM_API_KEY"))
-			return nil
-		}))
-	check(err == nil, err)
+	client := dial(os.Getenv("ANAM_API_URL"))
 
 	// null is not the same as a field that is left out.
 	orb := links.OrbEmbed
@@ -70,7 +66,7 @@ func main() {
 	check(err == nil && preview.JSON200 != nil, "preview", err, preview)
 	check(preview.JSON200.Status == links.ShareLinkStatusActive, "preview", *preview.JSON200)
 
-	opened, err := client.OpenShareLinkWithResponse(ctx, link.Token)
+	opened, err := client.OpenShareLinkWithResponse(ctx, link.Token, links.OpenShareLinkJSONRequestBody{})
 	check(err == nil && opened.JSON201 != nil, "open", err, opened)
 	check(opened.JSON201.SessionToken != "" && opened.JSON201.PersonaId == cara, "open", *opened.JSON201)
 
@@ -83,7 +79,7 @@ func main() {
 	check(!updated.JSON200.Enabled && updated.JSON200.UsageLimit == nil, "update", *updated.JSON200)
 	check(updated.JSON200.UsageCount == 1 && updated.JSON200.ExpiresAt != nil, "update changes nothing else", *updated.JSON200)
 
-	opened, err = client.OpenShareLinkWithResponse(ctx, link.Token)
+	opened, err = client.OpenShareLinkWithResponse(ctx, link.Token, links.OpenShareLinkJSONRequestBody{})
 	check(err == nil && opened.ApplicationproblemJSON410 != nil, "open a disabled link", err, opened)
 
 	visits, err := client.ListShareLinkVisitsWithResponse(ctx, link.Id, nil)
@@ -92,7 +88,7 @@ func main() {
 		visits.JSON200.Data[1].Outcome == links.VisitOutcomeOpened, "visits", *visits.JSON200)
 
 	deleted, err := client.DeleteShareLinkWithResponse(ctx, link.Id)
-	check(err == nil && deleted.JSON200 != nil, "delete", err, deleted)
+	check(err == nil && deleted.JSON200 != nil && deleted.JSON200.Message != "", "delete", err, deleted)
 	got, err = client.GetShareLinkWithResponse(ctx, link.Id)
 	check(err == nil && got.ApplicationproblemJSON404 != nil, "get a deleted link", err, got)
 
@@ -108,7 +104,41 @@ func main() {
 		at[*violation.Pointer] = violation.In
 	}
 	check(len(at) == 2 && at["/expiresInHours"] == links.Body && at["/usageLimit"] == links.Body, "create with faults", at)
+	hosted(ctx, dial(os.Getenv("HOSTED_URL")))
 	fmt.Println("all is well")
+}
+
+// dial returns a client of the server at this URL.
+func dial(url string) *links.ClientWithResponses {
+	client, err := links.NewClientWithResponses(url, links.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Authorization", "Bearer "+os.Getenv("ANAM_API_KEY"))
+		return nil
+	}))
+	check(err == nil, err)
+	return client
+}
+
+// hosted calls Anam's API, which sends no url and no headers of ours, and errors of another kind.
+func hosted(ctx context.Context, client *links.ClientWithResponses) {
+	created, err := client.CreateShareLinkWithResponse(ctx, nil, links.CreateShareLinkRequest{PersonaId: cara})
+	check(err == nil && created.JSON201 != nil, "create at Anam", err, created)
+	link := created.JSON201
+	check(link.Token == "V1StGXR8_Z5jdHi6B-myT" && link.Url == nil && *link.UsageLimit == 10, "create at Anam", *link)
+	check(link.Type == links.PlayerEmbed && link.CreatedAt.Nanosecond() == 520_000_000, "create at Anam", *link)
+
+	page, err := client.ListShareLinksWithResponse(ctx, nil)
+	check(err == nil && page.JSON200 != nil && page.JSON200.Data[0].OrganizationId == "Uakgb_J5m9g-0JDMbcJqL", "list at Anam", err, page)
+	got, err := client.GetShareLinkWithResponse(ctx, link.Id)
+	check(err == nil && got.JSON200 != nil && got.JSON200.PersonaName == "Cara", "get at Anam", err, got)
+	updated, err := client.UpdateShareLinkWithResponse(ctx, link.Id, links.UpdateShareLinkRequest{UsageLimit: nullable.NewNullNullable[int]()})
+	check(err == nil && updated.JSON200 != nil && updated.JSON200.UsageLimit == nil, "update at Anam", err, updated)
+	deleted, err := client.DeleteShareLinkWithResponse(ctx, link.Id)
+	check(err == nil && deleted.JSON200 != nil && deleted.JSON200.Message != "", "delete at Anam", err, deleted)
+
+	// An error is not a problem: there is the status, and the body as it came.
+	absent, err := client.GetShareLinkWithResponse(ctx, cara)
+	check(err == nil && absent.StatusCode() == 404 && absent.JSON200 == nil, "get nothing at Anam", err, absent)
+	check(strings.Contains(string(absent.Body), `"message":"Share link not found"`), "get nothing at Anam", string(absent.Body))
 }
 
 // check ends the program unless what should be so is so.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -67,7 +68,7 @@ func main() {
 	preview, ok := looked.(*links.SharePreviewHeaders)
 	check(ok && preview.Response.Status == links.ShareLinkStatusACTIVE, "preview", err, looked)
 
-	opened, err := client.OpenShareLink(ctx, links.OpenShareLinkParams{Token: link.Token})
+	opened, err := client.OpenShareLink(ctx, &links.OpenShareLinkReq{}, links.OpenShareLinkParams{Token: link.Token})
 	session, ok := opened.(*links.ShareSessionHeaders)
 	check(ok && session.Response.SessionToken != "" && session.Response.PersonaId == cara, "open", err, opened)
 
@@ -78,7 +79,7 @@ func main() {
 	check(ok && !updated.Response.Enabled && updated.Response.UsageLimit.Null, "update", err, changed)
 	check(updated.Response.UsageCount == 1 && !updated.Response.ExpiresAt.Null, "update changes nothing else", updated.Response)
 
-	opened, err = client.OpenShareLink(ctx, links.OpenShareLinkParams{Token: link.Token})
+	opened, err = client.OpenShareLink(ctx, &links.OpenShareLinkReq{}, links.OpenShareLinkParams{Token: link.Token})
 	_, ok = opened.(*links.ShareLinkGoneHeaders)
 	check(ok, "open a disabled link", err, opened)
 
@@ -89,8 +90,8 @@ func main() {
 		visits.Response.Data[1].Outcome == links.VisitOutcomeOPENED, "visits", visits.Response)
 
 	deleted, err := client.DeleteShareLink(ctx, links.DeleteShareLinkParams{ID: link.ID})
-	_, ok = deleted.(*links.PersonaShareLinkHeaders)
-	check(ok, "delete", err, deleted)
+	said, ok := deleted.(*links.DeletedShareLinkHeaders)
+	check(ok && said.Response.Message != "", "delete", err, deleted)
 	found, err = client.GetShareLink(ctx, links.GetShareLinkParams{ID: link.ID})
 	_, ok = found.(*links.NotFoundHeaders)
 	check(ok, "get a deleted link", err, found)
@@ -109,7 +110,39 @@ func main() {
 	}
 	check(len(at) == 2 && at["/expiresInHours"] == links.ViolationInBody && at["/usageLimit"] == links.ViolationInBody,
 		"create with faults", at)
+	hosted(ctx)
 	fmt.Println("all is well")
+}
+
+// hosted calls Anam's API, which sends no url and no headers of ours, and errors of another kind.
+func hosted(ctx context.Context) {
+	client, err := links.NewClient(os.Getenv("HOSTED_URL"), key(os.Getenv("ANAM_API_KEY")))
+	check(err == nil, err)
+	answer, err := client.CreateShareLink(ctx, &links.CreateShareLinkRequest{PersonaId: cara}, links.CreateShareLinkParams{})
+	created, ok := answer.(*links.ShareLinkHeaders)
+	check(ok, "create at Anam", err, answer)
+	link := created.Response
+	check(link.Token == "V1StGXR8_Z5jdHi6B-myT" && !link.URL.Set && link.UsageLimit.Value == 10, "create at Anam", link)
+	check(link.Type == links.ShareLinkTypePLAYEREMBED && link.CreatedAt.Nanosecond() == 520_000_000, "create at Anam", link)
+
+	listed, err := client.ListShareLinks(ctx, links.ListShareLinksParams{})
+	page, ok := listed.(*links.ShareLinkPageHeaders)
+	check(ok && page.Response.Data[0].OrganizationId == "Uakgb_J5m9g-0JDMbcJqL", "list at Anam", err, listed)
+	found, err := client.GetShareLink(ctx, links.GetShareLinkParams{ID: link.ID})
+	got, ok := found.(*links.PersonaShareLinkHeaders)
+	check(ok && got.Response.PersonaName == "Cara" && got.Response.Type == link.Type, "get at Anam", err, found)
+	var change links.UpdateShareLinkRequest
+	change.UsageLimit.SetToNull()
+	changed, err := client.UpdateShareLink(ctx, &change, links.UpdateShareLinkParams{ID: link.ID})
+	updated, ok := changed.(*links.UpdateShareLinkOKHeaders)
+	check(ok && updated.Response.UsageLimit.Null, "update at Anam", err, changed)
+	deleted, err := client.DeleteShareLink(ctx, links.DeleteShareLinkParams{ID: link.ID})
+	said, ok := deleted.(*links.DeletedShareLinkHeaders)
+	check(ok && said.Response.Message != "", "delete at Anam", err, deleted)
+
+	// An error is not a problem. It is an error in Go, too.
+	found, err = client.GetShareLink(ctx, links.GetShareLinkParams{ID: cara})
+	check(found == nil && err != nil && strings.Contains(err.Error(), "application/json"), "get nothing at Anam", err, found)
 }
 
 // check ends the program unless what should be so is so.
