@@ -123,7 +123,7 @@ var kinds = []kind{
 	},
 	{
 		sharelink.PersonaRefused, "persona-unavailable", http.StatusBadGateway, "Persona unavailable",
-		"The service that the persona lives in made no session. No use was spent.",
+		"The service that the persona lives in made no session. The use was given back, or will be as soon as it can be written; the detail says which.",
 		"Wait for as many seconds as the header Retry-After says, then try again. If it goes on, the server's log has the reason under the request id in the member instance.",
 	},
 	{
