@@ -119,6 +119,7 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 	options.Now, options.Sessions, options.VisitsRetention, options.Observe = s.now, s.signer, config.VisitsRetention, m.opened
 	options.Personas = service.StoredPersonas{Store: options.Store, Any: config.Personas == PersonasAny}
 	engine := ""
+	options.LocalSessions = config.AnamAPIKey == ""
 	if config.AnamAPIKey != "" { // Validate demands it with PersonasAnam
 		upstream := anam.New(config.AnamURL, config.AnamAPIKey, s.now)
 		options.Sessions, engine = upstream, strings.TrimRight(config.AnamURL, "/")

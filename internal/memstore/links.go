@@ -176,6 +176,7 @@ func (s *Store) Spend(ctx context.Context, token string, visit sharelink.Visit) 
 		}
 		status = link.StatusAt(visit.At)
 		visit.LinkID, visit.OrganizationID, visit.Outcome = link.ID, link.OrganizationID, sharelink.OutcomeOf(status)
+		visit.Pending = visit.Pending && status == sharelink.Active
 		if err := d.addVisit(visit); err != nil {
 			return err
 		}
@@ -208,10 +209,10 @@ func (d *Data) addVisit(visit sharelink.Visit) error {
 func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome) (bool, error) {
 	return alone(ctx, s, func(d *Data) (bool, error) {
 		kept, ok := d.visits[visit.ID]
-		if !ok || kept.LinkID != visit.LinkID || kept.Outcome != sharelink.Opened {
+		if !ok || kept.LinkID != visit.LinkID || !kept.Pending {
 			return false, nil
 		}
-		kept.Outcome = outcome
+		kept.Outcome, kept.Pending = outcome, false
 		d.visits[visit.ID] = kept
 		link, err := d.link(kept.OrganizationID, kept.LinkID)
 		if err == nil && outcome == sharelink.UpstreamRefused && link.UsageCount > 0 {
@@ -219,6 +220,20 @@ func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome share
 			d.links[link.Token] = link
 		}
 		return true, nil
+	})
+}
+
+// Abandon implements sharelink.Store.
+func (s *Store) Abandon(ctx context.Context, before time.Time) (int, error) {
+	return alone(ctx, s, func(d *Data) (n int, err error) {
+		for id, v := range d.visits {
+			if v.Pending && v.Outcome == sharelink.Opened && v.At.Before(before) {
+				v.Outcome = sharelink.UpstreamTimeout
+				d.visits[id] = v
+				n++
+			}
+		}
+		return n, nil
 	})
 }
 

@@ -38,6 +38,7 @@ func (s *Service) Open(ctx context.Context, link sharelink.Link, visitor shareli
 	if !link.AllowsOrigin(visit.Origin, visitor.OwnOrigin) {
 		return link, session, s.refuse(ctx, visit, sharelink.OriginRefused, errOrigin)
 	}
+	visit.Pending = !s.options.LocalSessions
 	link, status, err := s.options.Store.Spend(ctx, link.Token, visit)
 	if sharelink.CodeOf(err) == sharelink.NotFound {
 		return link, session, errNoLink
@@ -62,6 +63,9 @@ func (s *Service) session(ctx context.Context, link sharelink.Link, visit sharel
 	session, err := s.options.Sessions.Session(making, link, visit)
 	if err == nil {
 		s.options.Observe(sharelink.Opened)
+		if visit.Pending {
+			_ = s.settle(ctx, settlement{visit, sharelink.Opened}) // the visitor has a session whatever becomes of it
+		}
 		return session, nil
 	}
 	// Any error but these leaves it open whether a session was made.

@@ -76,13 +76,15 @@ func TestOpen(t *testing.T) {
 	for name, c := range map[string]struct {
 		change  func(*sharelink.Link, *sharelink.Visitor)
 		decides sharelink.Status // by Spend; "" is sharelink.Active
+		local   bool             // whether sessions are made without asking anybody
 		made    error            // by the sessions
 		want    sharelink.Code
 		visit   sharelink.Outcome // of the visit that was given to the store
 		settled sharelink.Outcome
 		counted sharelink.Outcome
 	}{
-		"opened":            {visit: sharelink.Opened, counted: sharelink.Opened},
+		"opened":            {visit: sharelink.Opened, settled: sharelink.Opened, counted: sharelink.Opened},
+		"opened here":       {local: true, visit: sharelink.Opened, counted: sharelink.Opened},
 		"disabled":          {change: func(l *sharelink.Link, _ *sharelink.Visitor) { l.Enabled = false }, want: sharelink.LinkDisabled, visit: api.VisitOutcomeDisabled, counted: api.VisitOutcomeDisabled},
 		"expired":           {change: func(l *sharelink.Link, _ *sharelink.Visitor) { l.ExpiresAt = day }, want: sharelink.LinkExpired, visit: api.VisitOutcomeExpired, counted: api.VisitOutcomeExpired},
 		"used up":           {change: func(l *sharelink.Link, _ *sharelink.Visitor) { l.UsageCount = 1 }, want: sharelink.LinkExhausted, visit: api.VisitOutcomeExhausted, counted: api.VisitOutcomeExhausted},
@@ -107,7 +109,7 @@ func TestOpen(t *testing.T) {
 			}
 			var counted []sharelink.Outcome
 			s := New(Options{
-				Store: store, Sessions: answering{session: session, err: c.made}, Now: func() time.Time { return day },
+				Store: store, Sessions: answering{session: session, err: c.made}, LocalSessions: c.local, Now: func() time.Time { return day },
 				Observe: func(o sharelink.Outcome) { counted = append(counted, o) },
 			})
 			ctx, leave := context.WithCancel(t.Context())
@@ -119,7 +121,7 @@ func TestOpen(t *testing.T) {
 			if err == nil && got != session {
 				t.Errorf("session is %v", got)
 			}
-			want := sharelink.Visit{LinkID: link.ID, At: day, Outcome: c.visit, Origin: "https://shop.example", Client: "Firefox", Address: "192.0.2.0/24"}
+			want := sharelink.Visit{LinkID: link.ID, At: day, Outcome: c.visit, Pending: c.visit == sharelink.Opened && !c.local, Origin: "https://shop.example", Client: "Firefox", Address: "192.0.2.0/24"}
 			if visitor.Origin == "null" {
 				want.Origin = "null"
 			}
@@ -173,6 +175,10 @@ func TestSettleLater(t *testing.T) {
 					t.Errorf("error is %v", err)
 				}
 				time.Sleep(time.Minute) // of the bubble: tried in vain
+				synctest.Wait()
+				if age := time.Since(store.abandoned); age != abandonAfter {
+					t.Errorf("visits older than %v are abandoned", age)
+				}
 				if n := len(store.settled); n != 0 {
 					t.Errorf("settled %d times", n)
 				}
@@ -192,7 +198,13 @@ func TestSettleLater(t *testing.T) {
 // busyStore is a store of one link that settles nothing while it is busy.
 type busyStore struct {
 	oneLink
-	busy atomic.Bool
+	busy      atomic.Bool
+	abandoned time.Time // before which visits were abandoned the last time
+}
+
+func (s *busyStore) Abandon(_ context.Context, before time.Time) (int, error) {
+	s.abandoned = before
+	return 0, nil
 }
 
 func (s *busyStore) Settle(ctx context.Context, v sharelink.Visit, o sharelink.Outcome) (bool, error) {

@@ -40,6 +40,10 @@ type Options struct {
 	Personas Personas                     // nil is StoredPersonas
 	Sessions Sessions                     // without it no link can be opened
 
+	// LocalSessions says that Sessions makes them without asking anybody, so that none is refused: then an open is not kept as
+	// pending while its session is made, which saves a write.
+	LocalSessions bool
+
 	SessionTimeout  time.Duration // how long a session may take to be made; 0 is 10 s
 	VisitsRetention time.Duration // how long visits are kept; 0 is for ever
 	// Observe, unless nil, gets the outcome of every attempt to open a link that exists.

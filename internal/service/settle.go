@@ -13,6 +13,7 @@ import (
 const (
 	settleTimeout = 5 * time.Second // of one try, for which a visitor waits
 	settlePause   = time.Second     // between the tries that nobody waits for
+	abandonAfter  = time.Minute     // longer than a session takes to be made and a visit to be settled
 )
 
 // settlement is what is to be written of a visit, once it is known what became of it.
@@ -40,15 +41,20 @@ func (s *Service) settle(ctx context.Context, v settlement) error {
 	return nil
 }
 
-// KeepSettling settles the visits that could not be settled at once, until ctx ends. Then it tries once more, and returns an
-// error for each of those that remain.
+// KeepSettling settles the visits that could not be settled at once, and once a minute those that a crash left, until ctx ends.
+// Then it tries once more, and returns an error for each of those that remain.
 func (s *Service) KeepSettling(ctx context.Context) error {
 	tick := time.NewTicker(settlePause)
 	defer tick.Stop()
+	abandon := time.NewTicker(abandonAfter)
+	defer abandon.Stop()
 	for {
 		select {
 		case <-tick.C:
 			_ = s.settleRest(ctx) // it is tried again
+		case <-abandon.C:
+			// It is tried again too. Servers of the same database may do it all at once.
+			_, _ = s.options.Store.Abandon(ctx, s.instant().Add(-abandonAfter))
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 			defer cancel()

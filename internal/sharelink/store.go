@@ -42,15 +42,19 @@ type Store interface {
 	// LinkByToken returns the link with this token, of any organization.
 	LinkByToken(ctx context.Context, token string) (Link, error)
 	// Spend spends a use of the link with this token, if its status at visit.At is Active, and records the visit with the
-	// outcome of the status. It returns the link after that and the status that decided. A status is not an error; a link
+	// outcome of the status, pending only if it was Active. It returns the link after that and the status that decided. A status is not an error; a link
 	// that does not exist is, and has no visit.
 	Spend(ctx context.Context, token string, visit Visit) (Link, Status, error)
 	// AddVisit records a visit that spends nothing.
 	AddVisit(ctx context.Context, visit Visit) error
-	// Settle changes the outcome of a visit from Opened to UpstreamRefused or UpstreamTimeout, and with UpstreamRefused
-	// gives its use back, in one step. It returns whether it did: a visit is settled once. It waits where others would be
-	// refused for lack of room.
+	// Settle ends that a visit is pending, with the outcome Opened, UpstreamRefused or UpstreamTimeout, and with
+	// UpstreamRefused gives its use back, in one step. It returns whether it did: a visit is settled once. It waits where others
+	// would be refused for lack of room.
 	Settle(ctx context.Context, visit Visit, outcome Outcome) (bool, error)
+	// Abandon gives the visits before an instant that are pending and Opened the outcome UpstreamTimeout: their servers are
+	// gone, and nobody knows whether sessions were made. They stay pending, for a server that was only late. It returns how many
+	// there were.
+	Abandon(ctx context.Context, before time.Time) (int, error)
 	// Visits returns one page of the visits of the organization's link, or a NotFound for the link.
 	Visits(ctx context.Context, organization, link uuid.UUID, p Paging) (Page[Visit], error)
 	// ForgetVisits removes the visits before this instant, of all links, and returns how many there were.

@@ -19,6 +19,7 @@ type Visit struct {
 	OrganizationID uuid.UUID
 	At             time.Time
 	Outcome        Outcome
+	Pending        bool   // whether a use was spent and it is not yet known, or not yet written, whether a session was made
 	Origin         string // canonical; "null", "invalid" or, for a call without one, ""
 	Client         string // see ClientFamily
 	Address        string // see CoarseAddress
@@ -47,7 +48,7 @@ type Outcome = api.VisitOutcome
 
 // The outcomes beside those that are a status of the link.
 const (
-	Opened          = api.VisitOutcomeOpened          // also while the session is being made: a crash then costs the use
+	Opened          = api.VisitOutcomeOpened          // also while the session is being made
 	OriginRefused   = api.VisitOutcomeOriginRefused   // the site may not embed the link
 	UpstreamRefused = api.VisitOutcomeUpstreamRefused // no session was made; the use was given back
 	UpstreamTimeout = api.VisitOutcomeUpstreamTimeout // it is not known whether a session was made; the use stays spent

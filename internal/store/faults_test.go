@@ -48,6 +48,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"spends without a visit":               {"Spend"},
 		"gives back whenever asked":            {"SettleOnce", "SettleConcurrently"},
 		"gives back after a timeout":           {"SettleOnce"},
+		"abandons what was settled":            {"Abandon"},
 		"shows visits to everybody":            {"VisitsOfOthers"},
 		"forgets visits too early":             {"ForgetVisits"},
 		"signs with any key":                   {"SigningKey"},
@@ -281,6 +282,14 @@ func (f *faulty) Spend(ctx context.Context, token string, visit sharelink.Visit)
 		return link, status, err
 	}
 	return f.Store.Spend(ctx, token, visit)
+}
+
+func (f *faulty) Abandon(ctx context.Context, before time.Time) (int, error) {
+	n, err := f.Store.Abandon(ctx, before)
+	if f.fault == "abandons what was settled" {
+		n++
+	}
+	return n, err
 }
 
 func (f *faulty) Settle(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome) (bool, error) {

@@ -188,7 +188,7 @@ func checkUpgraded(t *testing.T, s *Store, version int64) {
 	visits, err := s.Visits(ctx, org.ID, link.ID, sharelink.DefaultPaging())
 	want("visits", sharelink.Page[sharelink.Visit]{Total: 1, Items: []sharelink.Visit{{
 		ID: uuid.MustParse("019daa55-2501-73e6-bede-75f926d0d51e"), LinkID: link.ID, OrganizationID: org.ID, At: at.Add(time.Millisecond),
-		Outcome: sharelink.Opened, Origin: "https://www.example.com", Client: "Firefox", Address: "192.0.2.0/24",
+		Outcome: sharelink.Opened, Pending: version >= 5, Origin: "https://www.example.com", Client: "Firefox", Address: "192.0.2.0/24",
 	}}}, visits, err)
 	key, err := s.SigningKey(ctx, sharelink.SigningKey{CreatedAt: at})
 	want("signing key", sharelink.SigningKey{Seed: [32]byte([]byte(strings.Repeat("s", 32))), CreatedAt: at}, key, err)

@@ -16,9 +16,13 @@ const (
 	// A link is locked in the order of tokens, so that two transactions that open the same links do not wait for each other.
 	setUses = `UPDATE share_links SET usage_count = $1 WHERE token = $2`
 
-	visitColumns = `id, link_id, organization_id, at, outcome, origin, client, address`
+	visitColumns = `id, link_id, organization_id, at, outcome, pending, origin, client, address`
 
-	settleVisit = `UPDATE visits SET outcome = $1 WHERE link_id = $2 AND id = $3 AND outcome = $4`
+	settleVisit = `UPDATE visits SET outcome = $1, pending = FALSE WHERE link_id = $2 AND id = $3 AND pending`
+
+	// These conditions are those of an index. Nearly always there are none, and asking costs no commit.
+	anyAbandoned  = `SELECT COUNT(*) FROM visits WHERE pending AND outcome = 'OPENED' AND id < $1`
+	abandonVisits = `UPDATE visits SET outcome = 'UPSTREAM_TIMEOUT' WHERE pending AND outcome = 'OPENED' AND id < $1`
 
 	giveBackUse = `
 UPDATE share_links SET usage_count = usage_count - 1
@@ -35,7 +39,7 @@ var insertVisit = insertInto("visits", visitColumns)
 
 // visitFields returns the fields that visitColumns keep, in the same order.
 func visitFields(v *sharelink.Visit) []any {
-	return []any{&v.ID, &v.LinkID, &v.OrganizationID, (*instant)(&v.At), (*string)(&v.Outcome), &v.Origin, &v.Client, &v.Address}
+	return []any{&v.ID, &v.LinkID, &v.OrganizationID, (*instant)(&v.At), (*string)(&v.Outcome), &v.Pending, &v.Origin, &v.Client, &v.Address}
 }
 
 // LinkByToken implements sharelink.Store.
@@ -107,6 +111,7 @@ func (s *Store) spend(ctx context.Context, tx querier, spends []*spending) error
 		o.link = *link
 		visit := o.visit
 		visit.LinkID, visit.OrganizationID, visit.Outcome = link.ID, link.OrganizationID, sharelink.OutcomeOf(o.status)
+		visit.Pending = visit.Pending && o.status == sharelink.Active
 		changes = append(changes, addVisit(visit))
 	}
 	for link := range used {
@@ -124,12 +129,12 @@ func (s *Store) AddVisit(ctx context.Context, visit sharelink.Visit) error {
 	return s.shared(ctx, visit.OrganizationID, "add_visit", &job{visit: addVisit(visit)}, func() error { return nil })
 }
 
-// Settle implements sharelink.Store. The visit's row is the reservation: only the call that changes its outcome from opened
-// gives its use back.
+// Settle implements sharelink.Store. The visit's row is the reservation: only the call that ends that it is pending gives its
+// use back.
 func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome sharelink.Outcome) (bool, error) {
 	settled := 0
 	j := &job{must: true, do: func(ctx context.Context, tx querier) (err error) {
-		settled, err = affected(settleVisit, string(outcome), visit.LinkID, visit.ID, string(sharelink.Opened))(ctx, tx)
+		settled, err = affected(settleVisit, string(outcome), visit.LinkID, visit.ID)(ctx, tx)
 		if err == nil && settled == 1 && outcome == sharelink.UpstreamRefused {
 			err = tx.later(ctx, &statement{sql: giveBackUse, args: []any{visit.OrganizationID, visit.LinkID}})
 		}
@@ -137,6 +142,16 @@ func (s *Store) Settle(ctx context.Context, visit sharelink.Visit, outcome share
 	}}
 	err := s.observed(ctx, "settle", func() error { return s.engine.write(ctx, j) })
 	return err == nil && settled == 1, err
+}
+
+// Abandon implements sharelink.Store.
+func (s *Store) Abandon(ctx context.Context, before time.Time) (int, error) {
+	first := sharelink.FirstID(before)
+	n, err := find(ctx, s, "find_abandoned", one(number[int], "", anyAbandoned, first))
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	return change(ctx, s, uuid.Nil, "abandon", affected(abandonVisits, first))
 }
 
 // Visits implements sharelink.Store.

@@ -128,6 +128,10 @@ func (a *alternating) Settle(ctx context.Context, visit sharelink.Visit, outcome
 	return a.next().Settle(ctx, visit, outcome)
 }
 
+func (a *alternating) Abandon(ctx context.Context, before time.Time) (int, error) {
+	return a.next().Abandon(ctx, before)
+}
+
 func (a *alternating) Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
 	return a.next().Visits(ctx, organization, link, p)
 }

@@ -88,6 +88,7 @@ var laws = []law{
 	{"Model", testModel, false},
 	{"ForgetKeys", testForgetKeys, true},
 	{"ForgetVisits", testForgetVisits, true},
+	{"Abandon", testAbandon, true},
 	{"SigningKey", testSigningKey, true},
 	{"Reopen", testReopen, true},
 	{"OrganizationsByName", testOrganizationsByName, true},

@@ -25,9 +25,10 @@ func (s suite) visit(t T, link sharelink.Link, at time.Time) sharelink.Visit {
 func (s suite) spend(t T, link sharelink.Link, at time.Time) (sharelink.Visit, sharelink.Status) {
 	t.Helper()
 	visit := s.visit(t, link, at)
+	visit.Pending = true
 	_, status, err := s.Spend(t.Context(), link.Token, visit)
 	noError(t, err)
-	visit.Outcome = sharelink.OutcomeOf(status)
+	visit.Outcome, visit.Pending = sharelink.OutcomeOf(status), status == sharelink.Active
 	return visit, status
 }
 
@@ -193,6 +194,8 @@ func testSettleOnce(t T, s suite) {
 		{"refused", refused, sharelink.UpstreamRefused, true, 2},
 		{"refused again", refused, sharelink.UpstreamRefused, false, 2},
 		{"lost", lost, sharelink.UpstreamTimeout, true, 2},
+		{"opened", opened, sharelink.Opened, true, 2},
+		{"opened, then refused", opened, sharelink.UpstreamRefused, false, 2},
 		{"lost, then refused", lost, sharelink.UpstreamRefused, false, 2},
 		{"refused, then lost", refused, sharelink.UpstreamTimeout, false, 2},
 		{"never opened", late, sharelink.UpstreamRefused, false, 2},
@@ -207,16 +210,47 @@ func testSettleOnce(t T, s suite) {
 		s.holds(t, link)
 	}
 	refused.Outcome, lost.Outcome = sharelink.UpstreamRefused, sharelink.UpstreamTimeout
+	refused.Pending, lost.Pending, opened.Pending = false, false, false
 	equal(t, "visits", s.visited(t, link), []sharelink.Visit{late, opened, lost, refused})
 
 	// A link that is gone takes nothing back, and the visit is settled all the same.
+	last, _ := s.spend(t, link, epoch.Add(4*time.Millisecond))
 	_, err := s.DeleteLink(ctx, link.OrganizationID, link.ID)
 	noError(t, err)
-	settled, err := s.Settle(ctx, opened, sharelink.UpstreamRefused)
+	settled, err := s.Settle(ctx, last, sharelink.UpstreamRefused)
 	noError(t, err)
 	if !settled {
 		t.Error("the visit of a deleted link was not settled")
 	}
+}
+
+// A visit whose server is gone says so, its use stays spent, and a server that was only late can still settle it.
+func testAbandon(t T, s suite) {
+	ctx := t.Context()
+	link := s.create(t, s.organization(t), epoch)
+	settled, _ := s.spend(t, link, epoch)
+	_, err := s.Settle(ctx, settled, sharelink.Opened)
+	noError(t, err)
+	settled.Pending = false
+	gone, _ := s.spend(t, link, epoch.Add(time.Millisecond))
+	late, _ := s.spend(t, link, epoch.Add(2*time.Millisecond))
+	young, _ := s.spend(t, link, epoch.Add(3*time.Millisecond))
+	for _, want := range []int{2, 0} {
+		n, err := s.Abandon(ctx, young.At)
+		noError(t, err)
+		if n != want {
+			t.Errorf("%d were abandoned, want %d", n, want)
+		}
+	}
+	gone.Outcome, late.Outcome = sharelink.UpstreamTimeout, sharelink.UpstreamTimeout
+	equal(t, "visits", s.visited(t, link), []sharelink.Visit{young, late, gone, settled})
+	link.UsageCount = 4
+	s.holds(t, link)
+	if _, err := s.Settle(ctx, late, sharelink.UpstreamRefused); err != nil {
+		t.Error(err)
+	}
+	link.UsageCount = 3
+	s.holds(t, link)
 }
 
 // While some open and others give back, what is counted in the end is who opened and did not give back.
@@ -227,6 +261,7 @@ func testSettleConcurrently(t T, s suite) {
 	var given []sharelink.Visit
 	together(concurrency, func(i int) {
 		visit := s.visit(t, link, epoch)
+		visit.Pending = true
 		_, status, err := s.Spend(t.Context(), link.Token, visit)
 		if err != nil {
 			t.Error(err)
