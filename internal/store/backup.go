@@ -160,7 +160,7 @@ func closedFor(ctx context.Context, path string) error {
 	if header, err := readHeader(path); err != nil || len(header) == 0 {
 		return ignoreMissing(err)
 	}
-	conn, err := sqlite3.OpenContext(ctx, dsn(path, "locking_mode(EXCLUSIVE)"))
+	conn, err := sqlite3.OpenContext(ctx, dsn(path, "busy_timeout(0)", "locking_mode(EXCLUSIVE)"))
 	if err == nil {
 		_, configErr := conn.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true) // the old one stays as it is
 		err = errors.Join(configErr, conn.Exec("SELECT 1 FROM sqlite_schema"))

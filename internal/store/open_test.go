@@ -184,52 +184,22 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// TestServerGone stops the PostgreSQL server under a store.
-func TestServerGone(t *testing.T) {
-	t.Parallel()
-	pgtest.NewDatabase(t) // for its skip, when there is no PostgreSQL
-	server, err := pgtest.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop := sync.OnceValue(server.Stop)
-	defer stop() // it is looked at below
-	s, err := Open(t.Context(), server.URL("postgres"), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if err := s.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := stop(); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // on connections that were open, then on new ones
-		if err := s.Ping(t.Context()); sharelink.CodeOf(err) != sharelink.Unavailable {
-			t.Errorf("read: error is %v", err)
-		}
-		err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name", CreatedAt: time.UnixMilli(1)})
-		if sharelink.CodeOf(err) != sharelink.Unavailable {
-			t.Errorf("write: error is %v", err)
-		}
-	}
-}
-
 // TestFailover makes the server that a store works on read-only, as a primary that became a standby is, beside another that
-// can be written.
+// can be written. Then it stops both.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	pgtest.NewDatabase(t) // for its skip, when there is no PostgreSQL
 	var hosts, ports []string
 	org := sharelink.Organization{ID: uuid.New(), Name: "default", CreatedAt: time.UnixMilli(1)}
 	var first string
+	var stops []func() error
 	for range 2 {
 		server, err := pgtest.Start()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer server.Stop()
+		stops = append(stops, sync.OnceValue(server.Stop))
+		defer stops[len(stops)-1]() // it is looked at below
 		u, err := url.Parse(server.URL("postgres"))
 		if err != nil {
 			t.Fatal(err)
@@ -278,6 +248,25 @@ func TestFailover(t *testing.T) {
 			t.Errorf("%s once more: %v", what, err)
 		}
 		readOnly(t, first, "off")
+	}
+
+	s, err := Open(t.Context(), both, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, stop := range stops {
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // on connections that were open, then on new ones
+		if err := s.Ping(t.Context()); sharelink.CodeOf(err) != sharelink.Unavailable {
+			t.Errorf("read without a server: error is %v", err)
+		}
+		if _, err := s.CreateLink(t.Context(), newLink(org.ID), nil); sharelink.CodeOf(err) != sharelink.Unavailable {
+			t.Errorf("write without a server: error is %v", err)
+		}
 	}
 }
 

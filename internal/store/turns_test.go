@@ -116,18 +116,18 @@ func TestReadDeadline(t *testing.T) {
 	for name, database := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, err := Open(t.Context(), database(t), Options{Volatile: true, readTimeout: 100 * time.Millisecond})
+			s, err := Open(t.Context(), database(t), Options{Volatile: true, readTimeout: 20 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			for range 10 { // none of them keeps a connection
+			for range 5 { // none of them keeps a turn or a connection
 				_, err = read(t.Context(), s, uuid.UUID{1}, "test", one(number[int], "", endless))
 				if sharelink.CodeOf(err) != sharelink.Unavailable {
 					t.Fatalf("error is %v", err)
 				}
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 			defer cancel()
 			_, err = read(ctx, s, uuid.UUID{1}, "test", one(number[int], "", endless))
 			if sharelink.CodeOf(err) == sharelink.Unavailable || !errors.Is(err, context.DeadlineExceeded) {
