@@ -185,6 +185,15 @@ func TestBodyOfAnamsMCPServer(t *testing.T) {
 	if status != 400 || !strings.Contains(answer, "/usageLimit") || strings.Contains(answer, "maxUses") {
 		t.Errorf("lenient, with another violation: %d %s", status, answer)
 	}
+	// More than are described, and so more than can be taken out.
+	var many strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&many, `,"x%d":1`, i)
+	}
+	status, answer, _ = send(t, lenient, "POST", "/v1/share-links", `{"personaId":"`+testPersona+`"`+many.String()+`}`)
+	if status != 400 || !strings.Contains(answer, "unknown field") {
+		t.Errorf("lenient, with 60 unknown fields: %d %s", status, answer)
+	}
 }
 
 func TestOrganizations(t *testing.T) {

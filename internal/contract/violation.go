@@ -31,7 +31,7 @@ type Violation struct {
 	Name    string // elsewhere: the name of the parameter or header
 	Detail  string // what was wrong and what would be right
 	Hint    string // what was probably meant, or ""
-	Unknown bool   // whether it is a field or a query parameter that the document does not have
+	Unknown bool   // whether it describes a field or a query parameter that the document does not have
 }
 
 // Violations are what is wrong with one request or response. Those beyond MaxViolations are empty: they are counted only.
@@ -83,7 +83,7 @@ func bodyViolations(err error) Violations {
 			case len(violations) < MaxViolations:
 				violations = append(violations, valueViolation(pointer, found))
 			default:
-				violations = append(violations, Violation{Unknown: true})
+				violations = append(violations, Violation{})
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func unknownNames[V any](given map[string]V, known map[string][]string, describe
 		case len(violations) < MaxViolations:
 			violations = append(violations, describe(name))
 		default:
-			violations = append(violations, Violation{Unknown: true})
+			violations = append(violations, Violation{})
 		}
 	}
 	return violations
