@@ -27,9 +27,16 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	if err != nil {
 		return err
 	}
-	return newFile(path, func(part string) error {
-		return e.readers.with(ctx, func(c *sqliteConn) error { return copyDatabase(ctx, c, part, progress) })
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the file %s exists already; give the path of a new one", path)
+	}
+	part, err := writePart(path, func(part *os.File) error {
+		return e.readers.with(ctx, func(c *sqliteConn) error { return copyDatabase(ctx, c, part.Name(), progress) })
 	})
+	if err != nil {
+		return err
+	}
+	return putInPlace(part, path)
 }
 
 // copyDatabase copies what the connection reads now into a file that is empty.
@@ -63,28 +70,27 @@ func copyDatabase(ctx context.Context, c *sqliteConn, path string, progress func
 	return errors.Join(copied.Exec("PRAGMA journal_mode = DELETE"), copied.close())
 }
 
-// newFile makes a file that only its owner may read, all of it or nothing. An existing one is not touched.
-func newFile(path string, fill func(part string) error) error {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the file %s exists already; give the path of a new one", path)
-	}
-	part := path + ".part"
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+// writePart makes a file beside the path that only its owner may read, all of it or nothing, and returns its name.
+func writePart(path string, fill func(part *os.File) error) (name string, err error) {
+	f, err := os.OpenFile(path+".part", os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
 	if err != nil {
-		return fmt.Errorf("make the file: %w", err)
+		return "", fmt.Errorf("make the file: %w", err)
 	}
-	if err = fill(part); err == nil {
-		err = errors.Join(f.Sync(), os.Rename(part, path))
+	if err = fill(f); err == nil {
+		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(part))
+		return "", errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncDirectory(filepath.Dir(path))
+	return f.Name(), nil
 }
 
-// syncDirectory makes a change of names durable.
-func syncDirectory(dir string) error {
-	d, err := os.Open(dir)
+// putInPlace gives a part its name, durably.
+func putInPlace(part, path string) error {
+	if err := os.Rename(part, path); err != nil {
+		return errors.Join(err, os.Remove(part))
+	}
+	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
@@ -111,8 +117,8 @@ func Restore(ctx context.Context, url, backup string, now time.Time) (old string
 	if err := closedFor(ctx, path); err != nil {
 		return "", err
 	}
-	restored := path + ".restored"
-	if err := errors.Join(ignoreMissing(os.Remove(restored)), newFile(restored, func(part string) error { return copyFile(part, backup) })); err != nil {
+	part, err := writePart(path, func(part *os.File) error { return copyFile(part, backup) })
+	if err != nil {
 		return "", err
 	}
 	if _, err := os.Lstat(path); err == nil {
@@ -124,7 +130,7 @@ func Restore(ctx context.Context, url, backup string, now time.Time) (old string
 			}
 		}
 	}
-	return old, errors.Join(os.Rename(restored, path), syncDirectory(filepath.Dir(path)))
+	return old, putInPlace(part, path)
 }
 
 func ignoreMissing(err error) error {
@@ -172,16 +178,12 @@ func closedFor(ctx context.Context, path string) error {
 	return nil
 }
 
-func copyFile(to, from string) error {
+func copyFile(to *os.File, from string) error {
 	source, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	target, err := os.OpenFile(to, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Sync(), target.Close())
+	_, err = io.Copy(to, source)
+	return err
 }
