@@ -116,13 +116,14 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 	if s.signer, err = session.NewSigner(ctx, options.Store, s.now(), config.SessionAlgorithm, s.PublicURL); err != nil {
 		return nil, err
 	}
-	options.Now, options.Sessions, options.VisitsRetention, options.Observe = s.now, s.signer, config.VisitsRetention, m.opened
+	options.Now, options.VisitsRetention, options.Observe = s.now, config.VisitsRetention, m.opened
+	options.Sessions, options.LocalSessions = s.signer, true
 	options.Personas = service.StoredPersonas{Store: options.Store, Any: config.Personas == PersonasAny}
 	engine := ""
-	options.LocalSessions = config.AnamAPIKey == ""
 	if config.AnamAPIKey != "" { // Validate demands it with PersonasAnam
 		upstream := anam.New(config.AnamURL, config.AnamAPIKey, s.now)
-		options.Sessions, engine = upstream, strings.TrimRight(config.AnamURL, "/")
+		options.Sessions, options.LocalSessions = upstream, false
+		engine = strings.TrimRight(config.AnamURL, "/")
 		if config.Personas == PersonasAnam {
 			options.Personas = upstream
 		}

@@ -57,8 +57,8 @@ func (o *Operation) demands(extensions map[string]any) bool {
 }
 
 // checkFields lists what a schema cannot say of the fields of a value: those that it does not declare, if the contract is
-// closed, and the additions that are missing. Where the document says whether there may be other
-// fields, and in an object of which it declares none, each is declared.
+// closed, and the additions that are missing. Where the document says whether there may be other fields, and in an object of
+// which it declares none, each is declared.
 func (o *Operation) checkFields(schema *openapi3.Schema, pointer string, value any) Violations {
 	var violations Violations
 	properties, open := openapi3.Schemas{}, !o.closed

@@ -42,8 +42,8 @@ type Store interface {
 	// LinkByToken returns the link with this token, of any organization.
 	LinkByToken(ctx context.Context, token string) (Link, error)
 	// Spend spends a use of the link with this token, if its status at visit.At is Active, and records the visit with the
-	// outcome of the status, pending only if it was Active. It returns the link after that and the status that decided. A status is not an error; a link
-	// that does not exist is, and has no visit.
+	// outcome of the status, pending only if it was Active. It returns the link after that and the status that decided. A
+	// status is not an error; a link that does not exist is, and has no visit.
 	Spend(ctx context.Context, token string, visit Visit) (Link, Status, error)
 	// AddVisit records a visit that spends nothing.
 	AddVisit(ctx context.Context, visit Visit) error

@@ -15,12 +15,9 @@ func (s *Store) CheckPages(ctx context.Context) ([]string, error) {
 		return nil, nil
 	}
 	return read(ctx, s, uuid.Nil, "check_pages", func(ctx context.Context, q querier) ([]string, error) {
-		faults, err := all(number[string], "PRAGMA integrity_check(10)")(ctx, q)
-		switch {
-		case sqliteCode(err) == sqlite3.CORRUPT:
+		faults, err := pageFaults(ctx, q, "PRAGMA integrity_check(10)")
+		if sqliteCode(err) == sqlite3.CORRUPT {
 			return append(faults, "it could not be read further: "+err.Error()), nil
-		case err == nil && len(faults) == 1 && faults[0] == "ok":
-			return nil, nil
 		}
 		return faults, err
 	})

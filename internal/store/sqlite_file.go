@@ -174,11 +174,20 @@ func examineTables(ctx context.Context, q querier) error {
 
 // examinePages reads every page and refuses a database in which one is not right.
 func examinePages(ctx context.Context, q querier) error {
-	faults, err := all(number[string], "PRAGMA quick_check(1)")(ctx, q)
-	if err == nil && (len(faults) != 1 || faults[0] != "ok") {
+	faults, err := pageFaults(ctx, q, "PRAGMA quick_check(1)")
+	if err == nil && faults != nil {
 		err = fmt.Errorf("it is damaged: %s", strings.Join(faults, "; "))
 	}
 	return err
+}
+
+// pageFaults returns what one of SQLite's own checks finds, nil when it says that all is well.
+func pageFaults(ctx context.Context, q querier, check string) ([]string, error) {
+	faults, err := all(number[string], check)(ctx, q)
+	if err == nil && len(faults) == 1 && faults[0] == "ok" {
+		return nil, nil
+	}
+	return faults, err
 }
 
 // errReplaced is the error for a database whose file is no longer at its path: what is written to it would be lost.
