@@ -48,6 +48,15 @@ generated: generate
 build: ## Build bin/sharelinks, stripped and without cgo
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BINARY) ./cmd/sharelinks
 
+# Archives of one commit have the same bytes wherever they are made: with the same Go, GNU tar and zip.
+TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+DIST := dist
+
+.PHONY: release
+release: ## Build an archive for each of TARGETS, and their SHA-256 sums, in DIST (dist)
+	@.ci/needs zip
+	@.ci/release $(DIST) $(VERSION) $(TARGETS)
+
 .PHONY: vet
 vet: ## go vet
 	go vet $(PACKAGES)
@@ -58,11 +67,12 @@ lint: ## staticcheck, and exhaustive: a switch or map over an enumeration of the
 	go tool exhaustive -check=switch,mapliteral '-typeonly=/sharelinks/api\.' $(PACKAGES)
 
 .PHONY: linters
-linters: ## Hold openapi.yaml to the recommended rules of Redocly and Spectral
+linters: ## Hold openapi.yaml to the recommended rules of Redocly and Spectral, and lint the Dockerfile
 	@.ci/needs e2e/linters
 	@! [ -f e2e/linters/node_modules/.package-lock.json ] || { cd e2e/linters; \
 		node_modules/.bin/spectral lint --fail-severity warn $(CURDIR)/openapi.yaml && \
-		REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint $(CURDIR)/openapi.yaml; }
+		REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint $(CURDIR)/openapi.yaml && \
+		node_modules/.bin/dockerfile-utils lint $(CURDIR)/deploy/Dockerfile; }
 
 .PHONY: format
 format: ## Fail when a Go file is not formatted by gofumpt
