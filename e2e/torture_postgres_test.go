@@ -82,7 +82,7 @@ func postgresFails(l *ledger) {
 			refusals := l.unavailable.Load()
 			events := []event{{50 + l.random.IntN(100), fail}}
 			if name == "read-only" {
-				events = append(events, event{350, func() { readOnly(l.t, database, "off") }})
+				events = append(events, event{220, func() { readOnly(l.t, database, "off") }})
 			}
 			l.load(p, 400, events...)
 			l.answersAgain(p)
