@@ -96,7 +96,7 @@ func fileTakenAway(l *ledger) {
 	for range 40 {
 		group.Go(func() {
 			if resp, err := p.client.ListShareLinksWithResponse(l.t.Context(), nil); err == nil {
-				l.read("list", err, resp.StatusCode, &resp.Body, 200)
+				l.read("list", resp.StatusCode(), resp.Body, 200)
 			}
 		})
 	}
