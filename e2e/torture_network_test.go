@@ -71,7 +71,7 @@ func slowRequests(l *ledger) {
 	for _, c := range connections {
 		slow.Go(func() { drip(c) })
 	}
-	l.load(p, 1000)
+	l.load(p, 500)
 	if n := l.unavailable.Load(); n > 0 {
 		l.t.Errorf("%d operations of others were refused", n)
 	}

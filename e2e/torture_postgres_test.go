@@ -82,9 +82,9 @@ func postgresFails(l *ledger) {
 			refusals := l.unavailable.Load()
 			events := []event{{50 + l.random.IntN(100), fail}}
 			if name == "read-only" {
-				events = append(events, event{220, func() { readOnly(l.t, database, "off") }})
+				events = append(events, event{180, func() { readOnly(l.t, database, "off") }})
 			}
-			l.load(p, 400, events...)
+			l.load(p, 250, events...)
 			l.answersAgain(p)
 			l.load(p, 100)
 			l.law(p)
@@ -281,7 +281,7 @@ func together(l *ledger, database string) {
 	// The callers of both know of each other's links only by the law.
 	var group sync.WaitGroup
 	for _, p := range servers {
-		group.Go(func() { l.load(p, 300) })
+		group.Go(func() { l.load(p, 150) })
 	}
 	group.Wait()
 	for _, p := range servers {

@@ -42,7 +42,7 @@ func killedAgain(l *ledger, rounds int, database string) {
 		}
 		p := serve(l.t, database, unlimited...)
 		l.law(p)
-		l.load(p, 1<<30, event{1 + l.random.IntN(300), p.kill})
+		l.load(p, 1<<30, event{1 + l.random.IntN(200), p.kill})
 	}
 	p := serve(l.t, database, unlimited...)
 	l.law(p)

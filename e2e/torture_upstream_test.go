@@ -90,11 +90,11 @@ func upstreamLies(l *ledger) {
 	before := l.warm(p)
 	for range l.in(1) {
 		u.lies.Store(400)
-		l.load(p, 1500)
+		l.load(p, 800)
 		u.lies.Store(0)
 		l.answersAgain(p)
 		l.law(p)
-		l.load(p, 400, event{50 + l.random.IntN(50), stop})
+		l.load(p, 250, event{50 + l.random.IntN(50), stop})
 		stop = u.listen(l)
 		l.answersAgain(p)
 		l.load(p, 100)
