@@ -13,7 +13,7 @@ PACKAGES := ./...
 
 # The modules of this tool are not among ours: as a tool in go.mod it would decide the version of kin-openapi.
 OASDIFF := go run github.com/oasdiff/oasdiff@v1.36.0
-CHECKS := needs generated format vet lint linters build race fuzz breaking generators benchmarks
+CHECKS := needs generated format vet lint linters build race fuzz short-torture breaking generators benchmarks
 
 .PHONY: help
 help: ## Show this list
@@ -28,7 +28,7 @@ test: needs ## Run all tests
 	go test $(PACKAGES)
 
 .PHONY: check
-check: ## All that CI does: generate and compare, format, vet, lint, linters, build, race, fuzz, breaking, generators, benchmarks
+check: ## All that CI does: generate and compare, format, vet, lint, linters, build, race, fuzz, short-torture, breaking, generators, benchmarks
 	@for target in $(CHECKS); do \
 		SECONDS=0; $(MAKE) $$target; echo "check: $$target took $$SECONDS s"; \
 	done
@@ -59,11 +59,11 @@ release: ## Build an archive for each of TARGETS, and their SHA-256 sums, in DIS
 
 .PHONY: vet
 vet: ## go vet
-	go vet $(PACKAGES)
+	go vet -tags torture $(PACKAGES)
 
 .PHONY: lint
 lint: ## staticcheck, and exhaustive: a switch or map over an enumeration of the contract has all its values
-	go tool staticcheck $(PACKAGES)
+	go tool staticcheck -tags torture $(PACKAGES)
 	go tool exhaustive -check=switch,mapliteral '-typeonly=/sharelinks/api\.' $(PACKAGES)
 
 .PHONY: linters
@@ -89,6 +89,18 @@ fuzz: ## Run every fuzz test FUZZTIME (4000x): a number of times, or for a time 
 		echo "fuzz $$target in $$package"; \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 	done
+
+# The other faults are repeated in proportion to the kills. What is drawn by lot comes from the seed, which is printed.
+ROUNDS := 200
+SEED := 0
+
+.PHONY: torture
+torture: needs ## Put servers through faults, ROUNDS (200) kills among them; SEED repeats a run
+	go test -tags torture -count=1 -timeout 3h -parallel 8 -v -run '^TestTorture' ./e2e -args -rounds $(ROUNDS) -seed $(SEED)
+
+.PHONY: short-torture
+short-torture:
+	@$(MAKE) torture ROUNDS=20
 
 .PHONY: generators
 generators: needs build ## Generate clients from openapi.yaml with other generators, compile them and use them

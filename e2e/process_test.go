@@ -33,8 +33,9 @@ type process struct {
 	stderr *lockedBuffer
 	client *wire.ClientWithResponses
 
-	killGroup func()
-	ended     chan struct{}
+	connections *http.Transport // of client
+	killGroup   func()
+	ended       chan struct{}
 }
 
 // serveCommand runs the server on a free port, in an empty directory.
@@ -100,13 +101,19 @@ func (p *process) await() {
 			<-p.ended
 			p.t.Fatalf("no ready line but %q:\n%s", line, p.stderr)
 		}
-		p.url = url
+		p.connect(url)
 	case <-time.After(time.Minute):
 		p.t.Fatalf("not ready:\n%s", p.stderr)
 	}
+}
+
+// connect makes the client of the server at this URL.
+func (p *process) connect(url string) {
+	p.t.Helper()
+	p.url, p.connections = url, &http.Transport{MaxIdleConnsPerHost: 64}
 	var err error
 	p.client, err = wire.NewClientWithResponses(p.url,
-		wire.WithHTTPClient(&http.Client{Transport: checker.Transport(p.t, &http.Transport{MaxIdleConnsPerHost: 64})}),
+		wire.WithHTTPClient(&http.Client{Transport: checker.Transport(p.t, p.connections)}),
 		wire.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 			r.Header.Set("Authorization", "Bearer "+key)
 			return nil

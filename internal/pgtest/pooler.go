@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -75,7 +76,9 @@ func NewPooler(t testing.TB, databaseURL string) string {
 		_ = pooler.Wait() // it says that it was interrupted
 	})
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) { // it has no way to say that it is ready
-		if _, err := os.Stat(filepath.Join(dir, ".s.PGSQL."+port)); err == nil {
+		// The file is there a moment before anybody listens.
+		if conn, err := net.Dial("unix", filepath.Join(dir, ".s.PGSQL."+port)); err == nil {
+			_ = conn.Close()
 			break
 		}
 		if time.Now().After(deadline) {

@@ -1,12 +1,10 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -181,113 +179,6 @@ func TestBusy(t *testing.T) {
 	}
 	if err := s.CreateOrganization(t.Context(), sharelink.Organization{ID: uuid.New(), Name: "name", CreatedAt: time.UnixMilli(1)}); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestFailover makes the server that a store works on read-only, as a primary that became a standby is, beside another that
-// can be written. Then it stops both.
-func TestFailover(t *testing.T) {
-	t.Parallel()
-	pgtest.NewDatabase(t) // for its skip, when there is no PostgreSQL
-	var hosts, ports []string
-	org := sharelink.Organization{ID: uuid.New(), Name: "default", CreatedAt: time.UnixMilli(1)}
-	var first string
-	var stops []func() error
-	for range 2 {
-		server, err := pgtest.Start()
-		if err != nil {
-			t.Fatal(err)
-		}
-		stops = append(stops, sync.OnceValue(server.Stop))
-		defer stops[len(stops)-1]() // it is looked at below
-		u, err := url.Parse(server.URL("postgres"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := Open(t.Context(), u.String(), Options{})
-		if err == nil {
-			err = errors.Join(s.CreateOrganization(t.Context(), org), s.Close())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		first = cmp.Or(first, u.String())
-		hosts, ports = append(hosts, u.Query().Get("host")), append(ports, u.Query().Get("port"))
-	}
-	both := "postgres:///postgres?user=sharelinks&sslmode=disable&target_session_attrs=read-write&host=" + strings.Join(hosts, ",") + "&port=" + strings.Join(ports, ",")
-	for what, do := range map[string]func(s *Store) error{
-		"ping": func(s *Store) error { return s.Ping(context.Background()) },
-		"create": func(s *Store) error {
-			_, err := s.CreateLink(context.Background(), newLink(org.ID), nil)
-			return err
-		},
-		"update": func(s *Store) error {
-			_, err := s.SetWatermarkRemoval(context.Background(), "default", true)
-			return err
-		},
-	} {
-		s, err := Open(t.Context(), both, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		if err := do(s); err != nil {
-			t.Errorf("%s before: %v", what, err)
-		}
-		readOnly(t, first, "on")
-		err = nil
-		for range 1000 { // until each session has read its settings again
-			if err = do(s); err != nil {
-				break
-			}
-		}
-		if sharelink.CodeOf(err) != sharelink.Unavailable {
-			t.Errorf("%s while read-only: error is %v", what, err)
-		}
-		if err := errors.Join(do(s), s.Ping(context.Background())); err != nil {
-			t.Errorf("%s once more: %v", what, err)
-		}
-		readOnly(t, first, "off")
-	}
-
-	s, err := Open(t.Context(), both, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	for _, stop := range stops {
-		if err := stop(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 2 { // on connections that were open, then on new ones
-		if err := s.Ping(t.Context()); sharelink.CodeOf(err) != sharelink.Unavailable {
-			t.Errorf("read without a server: error is %v", err)
-		}
-		if _, err := s.CreateLink(t.Context(), newLink(org.ID), nil); sharelink.CodeOf(err) != sharelink.Unavailable {
-			t.Errorf("write without a server: error is %v", err)
-		}
-	}
-}
-
-// readOnly makes all sessions of a server read-only, those that there are too, or undoes that.
-func readOnly(t *testing.T, url, setting string) {
-	t.Helper()
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for _, statement := range []string{"ALTER SYSTEM SET default_transaction_read_only = " + setting, "SELECT pg_reload_conf()"} {
-		if _, err := db.ExecContext(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// A session reads its settings again between two statements, some time after it was told to.
-	for seen := ""; seen != setting; {
-		if err := db.QueryRowContext(t.Context(), "SHOW default_transaction_read_only").Scan(&seen); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

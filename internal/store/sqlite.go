@@ -41,7 +41,7 @@ func openSQLite(ctx context.Context, path string, s *Store) error {
 		return fmt.Errorf("open the database %s: %w", path, err)
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))
-	e := &sqlite{file: file, conn: conn, readers: newSQLiteReaders(readerDSN(path), readers), finders: newSQLiteReaders(readerDSN(path), readers), store: s}
+	e := &sqlite{file: file, conn: conn, readers: newSQLiteReaders(file, readers), finders: newSQLiteReaders(file, readers), store: s}
 	e.writer = startBatcher(1, s.options.Queue, e.commit)
 	s.engine = e
 	s.reading, s.changing, s.sharing = newTurns(readers/2), newTurns(s.options.Queue/4), newTurns(s.options.Queue/2)
@@ -146,9 +146,9 @@ func writerDSN(path string, volatile bool) string {
 		fmt.Sprintf("journal_size_limit(%d)", walLimit))
 }
 
-// readerDSN leaves the journal mode out: it stays with the file.
+// readerDSN leaves the journal mode out: it stays with the file. No file is made when there is none.
 func readerDSN(path string) string {
-	return dsn(path, "synchronous(FULL)", "foreign_keys(1)", "query_only(1)", "cache_size(-16384)")
+	return dsn(path, "synchronous(FULL)", "foreign_keys(1)", "query_only(1)", "cache_size(-16384)") + "&mode=rw"
 }
 
 // dsn writes a path as a SQLite URI, in which ?, # and % have a meaning.

@@ -198,7 +198,7 @@ func (p prepared) value(column int) any {
 // sqliteReaders are the connections that read. They are opened as they are needed, and the one that was used last, whose
 // cache is the warmest, is used next.
 type sqliteReaders struct {
-	dsn  string
+	file *sqliteFile
 	busy chan struct{} // has an element for each connection in use
 
 	mu     sync.Mutex
@@ -206,8 +206,8 @@ type sqliteReaders struct {
 	closed bool
 }
 
-func newSQLiteReaders(dsn string, most int) *sqliteReaders {
-	return &sqliteReaders{dsn: dsn, busy: make(chan struct{}, most)}
+func newSQLiteReaders(file *sqliteFile, most int) *sqliteReaders {
+	return &sqliteReaders{file: file, busy: make(chan struct{}, most)}
 }
 
 // with runs fn on a connection that nothing else uses meanwhile.
@@ -239,7 +239,11 @@ func (r *sqliteReaders) take(ctx context.Context) (*sqliteConn, error) {
 		return c, nil
 	}
 	r.mu.Unlock()
-	return openSQLiteConn(ctx, r.dsn)
+	// Or a connection to another file would be among the others for good; and it would take the log beside it for its own.
+	if err := r.file.check(); err != nil {
+		return nil, err
+	}
+	return openSQLiteConn(ctx, readerDSN(r.file.path))
 }
 
 func (r *sqliteReaders) give(c *sqliteConn) {

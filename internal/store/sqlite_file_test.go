@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -239,11 +240,17 @@ func TestReplacedWhileOpen(t *testing.T) {
 		if err := s.Ping(t.Context()); sharelink.CodeOf(err) != sharelink.Unavailable {
 			t.Errorf("ping while the file is %s: error is %v", what, err)
 		}
+		if err := s.readAtOnce(t.Context()); !unavailable(err) {
+			t.Errorf("new connections while the file is %s: error is %v", what, err)
+		}
 	}
 	if err := os.Rename(path, path+".away"); err != nil {
 		t.Fatal(err)
 	}
 	refuses("gone")
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something is in the place of the file that is gone: %v", err)
+	}
 	write(t, path, content(t, path+".away"))
 	refuses("another")
 	if err := os.Rename(path+".away", path); err != nil {
@@ -252,9 +259,22 @@ func TestReplacedWhileOpen(t *testing.T) {
 	if _, err := s.CreateLink(t.Context(), newLink(org), nil); err != nil {
 		t.Error(err)
 	}
-	if err := s.Ping(t.Context()); err != nil {
+	if err := errors.Join(s.Ping(t.Context()), s.readAtOnce(t.Context())); err != nil {
 		t.Error(err)
 	}
+}
+
+// readAtOnce reads on all connections that there may be, opening those that there are not yet.
+func (s *Store) readAtOnce(ctx context.Context) error {
+	readers := s.engine.(*sqlite).readers
+	var hold func(n int) error
+	hold = func(n int) error {
+		if n == 0 {
+			return nil
+		}
+		return readers.with(ctx, func(c *sqliteConn) error { return errors.Join(c.run(ctx, tablesThere()), hold(n-1)) })
+	}
+	return hold(cap(readers.busy))
 }
 
 // TestDamagedWhileOpen meets a damaged page: the store is not available from then on.

@@ -139,3 +139,27 @@ func TestReadDeadline(t *testing.T) {
 		})
 	}
 }
+
+// useEverything creates, gets, opens, lists, changes and deletes a link.
+func useEverything(ctx context.Context, s *Store, org uuid.UUID) error {
+	link, err := s.CreateLink(ctx, newLink(org), nil)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Link(ctx, org, link.ID); err != nil {
+		return err
+	}
+	visit := sharelink.Visit{ID: sharelink.NewID(link.CreatedAt), At: link.CreatedAt}
+	if _, _, err := s.Spend(ctx, link.Token, visit); err != nil {
+		return err
+	}
+	if _, err := s.Links(ctx, org, sharelink.Filter{Search: "cara", Paging: sharelink.DefaultPaging()}); err != nil {
+		return err
+	}
+	enabled := false
+	if _, err := s.UpdateLink(ctx, org, link.ID, sharelink.Change{Enabled: &enabled}, link.CreatedAt); err != nil {
+		return err
+	}
+	_, err = s.DeleteLink(ctx, org, link.ID)
+	return err
+}
