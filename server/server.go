@@ -113,7 +113,10 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 	if s.contract, err = loadContract(); err != nil {
 		return nil, err
 	}
-	if s.signer, err = session.NewSigner(ctx, options.Store, s.now(), config.SessionAlgorithm, s.PublicURL); err != nil {
+	s.signer, err = session.NewSigner(ctx, session.Options{
+		Store: options.Store, Now: s.now, Algorithm: config.SessionAlgorithm, Issuer: s.PublicURL,
+	})
+	if err != nil {
 		return nil, err
 	}
 	options.Now, options.VisitsRetention, options.Observe = s.now, config.VisitsRetention, m.opened
@@ -161,7 +164,8 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	return err
 }
 
-// startSweeper sweeps now and then hourly, until the function that it returns is called. That one closes the store too.
+// startSweeper sweeps now and then hourly, and reads the signing keys again and again, until the function that it returns is
+// called. That one closes the store too.
 func (s *Server) startSweeper(db sharelink.Store) func() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var sweeper sync.WaitGroup
@@ -171,23 +175,41 @@ func (s *Server) startSweeper(db sharelink.Store) func() error {
 		}
 	})
 	sweeper.Go(func() {
-		tick := time.NewTicker(time.Hour)
-		defer tick.Stop()
-		for {
+		sweep := func() {
 			if err := s.service.Sweep(ctx); err != nil && ctx.Err() == nil {
 				s.logger.Warn("sweep failed; it is tried again in an hour", "error", err)
 			}
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return
-			}
 		}
+		sweep()
+		every(ctx, time.Hour, sweep)
+	})
+	sweeper.Go(func() {
+		every(ctx, session.RefreshInterval, func() {
+			inTime, cancel := context.WithTimeout(ctx, session.RefreshInterval)
+			defer cancel()
+			if err := s.signer.Refresh(inTime); err != nil && ctx.Err() == nil {
+				s.logger.Warn("the signing keys stay as they were read before; it is tried again in half a minute", "error", err)
+			}
+		})
 	})
 	return func() error {
 		cancel()
 		sweeper.Wait()
 		return db.Close()
+	}
+}
+
+// every calls a function again and again until ctx ends.
+func every(ctx context.Context, interval time.Duration, call func()) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			call()
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
