@@ -34,7 +34,7 @@ are variables only, because every user of the machine can read the flags of a pr
 		Example: `  sharelinks serve
   sharelinks serve --addr 127.0.0.1:0 --database sqlite:/var/lib/sharelinks/sharelinks.db
   sharelinks serve --database postgres://db/sharelinks --public-url https://links.example.com
-  sharelinks serve --addr :443 --tls-cert cert.pem --tls-key key.pem --public-url https://example.com
+  sharelinks serve --addr :443 --tls-cert tls.crt --tls-key tls.key --public-url https://example.com
   sharelinks serve --addr unix:/run/sharelinks/http.sock --public-url https://links.example.com`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.configure(cmd, settings, &config); err != nil {
