@@ -161,8 +161,12 @@ func testProxy(t *testing.T, p proxy) {
 		t.Errorf("%d visits", len(visits.Data))
 	}
 	for i, v := range visits.Data {
-		if want := fmt.Sprintf("127.7.%d.0/24", opens-1-i); v.Address == nil || *v.Address != want {
-			t.Errorf("a visit from %v, want %s", v.Address, want)
+		from := "nowhere"
+		if v.Address != nil {
+			from = *v.Address
+		}
+		if want := fmt.Sprintf("127.7.%d.0/24", opens-1-i); from != want {
+			t.Errorf("a visit from %s, want %s", from, want)
 		}
 	}
 	for _, s := range []*server{one, two} {
