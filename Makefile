@@ -8,12 +8,12 @@ MAKEFLAGS += --no-print-directory
 BINARY := bin/sharelinks
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # A number of runs, not a time: at the end of a time, go test before Go 1.27 may fail for no reason (golang/go#75804).
-FUZZTIME := 4000x
+FUZZTIME := 2500x
 PACKAGES := ./...
 
 # The modules of this tool are not among ours: as a tool in go.mod it would decide the version of kin-openapi.
 OASDIFF := go run github.com/oasdiff/oasdiff@v1.36.0
-CHECKS := needs generated format vet lint linters build race fuzz short-torture breaking generators benchmarks
+CHECKS := needs generated format vet lint linters build race fuzz short-torture breaking generators benchmarks proxies
 
 .PHONY: help
 help: ## Show this list
@@ -28,7 +28,7 @@ test: needs ## Run all tests
 	go test $(PACKAGES)
 
 .PHONY: check
-check: ## All that CI does: generate and compare, format, vet, lint, linters, build, race, fuzz, short-torture, breaking, generators, benchmarks
+check: ## All that CI does: generate and compare, format, vet, lint, linters, build, race, fuzz, short-torture, breaking, generators, benchmarks, proxies
 	@for target in $(CHECKS); do \
 		SECONDS=0; $(MAKE) $$target; echo "check: $$target took $$SECONDS s"; \
 	done
@@ -84,7 +84,7 @@ race: needs ## Run all tests with the race detector
 	go test -race $(PACKAGES)
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz test FUZZTIME (4000x): a number of times, or for a time such as 1m
+fuzz: ## Run every fuzz test FUZZTIME (2500x): a number of times, or for a time such as 1m
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed 's|/[^/]*:func | |' | while read -r package target; do \
 		echo "fuzz $$target in $$package"; \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
@@ -110,6 +110,11 @@ generators: needs build ## Generate clients from openapi.yaml with other generat
 benchmarks: build ## Check the program behind make bench: a small run that times nothing
 	@.ci/needs wrk
 	cd e2e/bench && go vet ./... && SHARELINKS_BINARY=$(CURDIR)/$(BINARY) go test -count=1 ./...
+
+.PHONY: proxies
+proxies: needs build ## Two servers on one PostgreSQL behind nginx and Caddy, with the configurations in deploy
+	@.ci/needs nginx caddy
+	cd e2e/proxies && go vet . && SHARELINKS_BINARY=$(CURDIR)/$(BINARY) go test -count=1 -v .
 
 .PHONY: microbench
 microbench: needs ## Run the Go benchmarks, allocations included

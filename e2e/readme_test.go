@@ -54,6 +54,12 @@ func TestTestingPage(t *testing.T) {
 	readPage(t, "docs/testing.md")
 }
 
+// So does every sample of the operations guide.
+func TestOperationsPage(t *testing.T) {
+	t.Parallel()
+	readPage(t, "docs/operations.md")
+}
+
 func readPage(t *testing.T, page string) {
 	t.Helper()
 	for _, program := range []string{"curl", "node", "python3"} {
@@ -214,7 +220,10 @@ func (r *reader) serve(line string) {
 	if m := address.FindStringSubmatch(line); m != nil {
 		at = m[1]
 	}
-	line = r.local(line) + " --addr 127.0.0.1:0" // the last --addr counts
+	line = r.local(line)
+	if !strings.HasPrefix(at, "unix:") {
+		line += " --addr 127.0.0.1:0" // the last --addr counts
+	}
 	if strings.Contains(line, "postgres:") {
 		database := ""
 		r.t.Run("PostgreSQL", func(t *testing.T) {
@@ -227,8 +236,10 @@ func (r *reader) serve(line string) {
 		line += " --database '" + database + "'"
 	}
 	ready := r.shell("rm -f ready; mkfifo ready; " + line + " >ready & read -r line <ready; echo \"$line\"")
-	free, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(ready), "listening on "), "http://")
-	if !ok {
+	free := strings.TrimPrefix(strings.TrimSpace(ready), "listening on ")
+	if _, host, isURL := strings.Cut(free, "://"); isURL {
+		free = host
+	} else if free != at {
 		r.t.Fatalf("no ready line but %q:\n%s", ready, &r.stderr)
 	}
 	r.addresses = append(r.addresses, at, free)

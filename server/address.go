@@ -16,16 +16,22 @@ const (
 )
 
 // addressOf is where a request comes from: the other end of its connection, or, while that is a trusted proxy, whom the
-// proxy says that it had the request from. X-Forwarded-For is read from its end, where our own proxies write; what stands
+// proxy says that it had the request from. What comes through a Unix socket is from a proxy that was let in by the
+// permissions of the file, and trusted; it has no address of its own. X-Forwarded-For is read from its end, where our own proxies write; what stands
 // before the first address that is not trusted can be anybody's invention. The zero Addr is not known.
 func (s *Server) addressOf(r *http.Request) netip.Addr {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{} // a handler mounted somewhere without a network
-	}
 	address := plain(from.Addr())
+	trusted := s.trusts(address)
 	forwarded := r.Header["X-Forwarded-For"]
-	if len(forwarded) > 0 && !s.trusts(address) {
+	switch {
+	case err != nil && cameThroughSocket(r):
+		if trusted = true; len(forwarded) == 0 && s.strangers.isNew("") {
+			s.logger.Warn("a request came through the Unix socket without X-Forwarded-For. Let the proxy send it: without it all visitors share one limit")
+		}
+	case err != nil:
+		return netip.Addr{} // a handler mounted somewhere without a network
+	case len(forwarded) > 0 && !trusted:
 		s.warnOfForwarded(address)
 		return address
 	}
@@ -33,14 +39,14 @@ func (s *Server) addressOf(r *http.Request) netip.Addr {
 	for _, list := range slices.Backward(forwarded) {
 		for more := true; more; left-- {
 			var hop string
-			if list, hop, more = cutLast(list); left == 0 || !s.trusts(address) {
+			if list, hop, more = cutLast(list); left == 0 || !trusted {
 				return address
 			}
 			next, ok := parseHop(hop)
 			if !ok {
 				return address
 			}
-			address = next
+			address, trusted = next, s.trusts(next)
 		}
 	}
 	return address

@@ -31,7 +31,9 @@ const (
 
 // Config is all that can be set. Its zero value is not valid; DefaultConfig is.
 type Config struct {
-	Addr      string // host:port to listen on; port 0 picks a free one
+	Addr      string // host:port to listen on, where port 0 picks a free one; or unix:PATH, a socket that needs a PublicURL
+	TLSCert   string // file with the certificate that TLS is spoken with, and those up to the root, in PEM; "" is plain HTTP
+	TLSKey    string // file with its key, in PEM
 	Database  string // "sqlite:PATH" or "postgres://..."
 	PublicURL string // where people reach the server, http or https, a path prefix allowed; "" is the address it listens on
 	APIKey    string // accepted as a key of the organization "default"; "" is none
@@ -46,7 +48,7 @@ type Config struct {
 	SessionAlgorithm string // that the server signs sessions with: SessionsEdDSA or SessionsES256; sessions of the other stay good
 
 	RateLimit         float64        // management requests a second for one organization, with bursts of as many; 0 is no limit
-	TrustedProxies    []netip.Prefix // proxies whose X-Forwarded-For says where a visitor comes from; nil is none
+	TrustedProxies    []netip.Prefix // proxies whose X-Forwarded-For says where a visitor comes from, beside whatever uses a Unix socket
 	OpenRate          float64        // opens a second from one address (IPv6: one /64); 0 is no limit
 	OpenBurst         int            // how many may come at once
 	LinkOpenRate      float64        // opens a second of one link; 0 is no limit. Above OpenRate no one address can use it up
@@ -119,8 +121,19 @@ func (c Config) Validate() error {
 	add := func(field, detail string, args ...any) {
 		errs = append(errs, &FieldError{Field: field, Detail: fmt.Sprintf(detail, args...)})
 	}
-	if !isAddr(c.Addr) {
-		add("Addr", "must be HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:8080, not %q", c.Addr)
+	socketPath, isSocket := strings.CutPrefix(c.Addr, unixPrefix)
+	switch {
+	case !isSocket && !isAddr(c.Addr):
+		add("Addr", "must be HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:8080, or unix:PATH, not %q", c.Addr)
+	case isSocket && (socketPath == "" || strings.HasPrefix(socketPath, "@") || strings.Contains(socketPath, "\x00") || len(socketPath) > maxSocketPath):
+		add("Addr", "must be unix: and the path of a file, of at most %d bytes, such as unix:/run/sharelinks/http.sock, not %q", maxSocketPath, c.Addr)
+	case isSocket && c.PublicURL == "":
+		add("PublicURL", "must be set: nobody can open a link at a Unix socket")
+	}
+	if c.TLSCert != "" || c.TLSKey != "" {
+		if err := checkPair(c.TLSCert, c.TLSKey); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if err := store.CheckURL(c.Database); err != nil {
 		add("Database", "%v", err)
@@ -148,7 +161,7 @@ func (c Config) Validate() error {
 	switch err := checkPublicURL(c.AnamURL); {
 	case err != nil || c.AnamURL == "":
 		add("AnamURL", "must be http://HOST or https://HOST without a user, a path prefix allowed, such as https://api.anam.ai")
-	case c.AnamAPIKey != "" && strings.TrimRight(c.AnamURL, "/") == strings.TrimRight(c.PublicURL, "/"), c.AnamAPIKey != "" && c.AnamURL == "http://"+c.Addr:
+	case c.AnamAPIKey != "" && strings.TrimRight(c.AnamURL, "/") == strings.TrimRight(c.PublicURL, "/"), c.AnamAPIKey != "" && c.AnamURL == c.scheme()+"://"+c.Addr:
 		add("AnamURL", "must be Anam's, not this server's own")
 	}
 	for _, p := range c.TrustedProxies {
@@ -190,6 +203,14 @@ func (c Config) Validate() error {
 		add("ShutdownTimeout", "must be above 0, not %v", c.ShutdownTimeout)
 	}
 	return errors.Join(errs...)
+}
+
+// scheme is what the server speaks.
+func (c Config) scheme() string {
+	if c.TLSCert != "" {
+		return "https"
+	}
+	return "http"
 }
 
 // isIntegrity tells whether a browser can check bytes by this. By what it cannot read it checks nothing.

@@ -143,6 +143,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		header := c.Response().Header()
 		header.Set(requestIDHeader, requestID(c.Request()))
 		header["Idempotency-Key-Window"] = idempotencyKeyWindow
+		if transport := s.public.Load().transport; transport != nil {
+			header["Strict-Transport-Security"] = transport
+		}
 
 		err := s.answer(next, c)
 		if err != nil {

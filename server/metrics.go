@@ -56,6 +56,13 @@ func newMetrics(version string) *metrics {
 	}
 }
 
+// showExpiry adds when the certificate expires. To look at it is to notice a new one.
+func (m *metrics) showExpiry(c *certificate) {
+	promauto.With(m.registry).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sharelinks_tls_certificate_expiry_seconds", Help: "When the TLS certificate in use expires, in seconds since 1970.",
+	}, func() float64 { return float64(c.current().Leaf.NotAfter.Unix()) })
+}
+
 func (m *metrics) request(operation string, status int, elapsed time.Duration) {
 	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
 	m.latency.WithLabelValues(operation).Observe(elapsed.Seconds())

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -8,6 +9,7 @@ import (
 
 	sharelinks "github.com/sharelinks-dev/sharelinks"
 	"github.com/sharelinks-dev/sharelinks/internal/pages"
+	"github.com/sharelinks-dev/sharelinks/internal/session"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
@@ -65,11 +67,13 @@ func (s *Server) showLink(c echo.Context, place pages.Place) error {
 	return err // for the log: the answer is written
 }
 
-// keySet serves the key that sessions are signed with. It is public, for pages of other sites too.
+var keySetCaching = fmt.Sprintf("public, max-age=%.0f", session.KeySetMaxAge.Seconds())
+
+// keySet serves the keys that sessions are signed with. They are public, for pages of other sites too.
 func (s *Server) keySet(c echo.Context) error {
 	header := c.Response().Header()
 	header.Set("Access-Control-Allow-Origin", "*")
-	header.Set("Cache-Control", "public, max-age=300")
+	header.Set("Cache-Control", keySetCaching)
 	return c.Blob(http.StatusOK, "application/jwk-set+json", s.signer.KeySet())
 }
 

@@ -39,6 +39,7 @@ type Server struct {
 	service       *service.Service
 	pages         *pages.Pages
 	signer        *session.Signer
+	certificate   *certificate // nil: the server speaks plain HTTP
 	configuredKey sharelink.Hash
 	firstStart    bool
 	firstKey      string
@@ -108,12 +109,21 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.setPublicURL(cmp.Or(config.PublicURL, "http://"+config.Addr))
+	s.setPublicURL(cmp.Or(config.PublicURL, config.scheme()+"://"+config.Addr))
 	var err error
+	if config.TLSCert != "" {
+		if s.certificate, err = newCertificate(config, s.logger, s.now); err != nil {
+			return nil, err
+		}
+		m.showExpiry(s.certificate)
+	}
 	if s.contract, err = loadContract(); err != nil {
 		return nil, err
 	}
-	if s.signer, err = session.NewSigner(ctx, options.Store, s.now(), config.SessionAlgorithm, s.PublicURL); err != nil {
+	s.signer, err = session.NewSigner(ctx, session.Options{
+		Store: options.Store, Now: s.now, Algorithm: config.SessionAlgorithm, Issuer: s.PublicURL,
+	})
+	if err != nil {
 		return nil, err
 	}
 	options.Now, options.VisitsRetention, options.Observe = s.now, config.VisitsRetention, m.opened
@@ -161,7 +171,8 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	return err
 }
 
-// startSweeper sweeps now and then hourly, until the function that it returns is called. That one closes the store too.
+// startSweeper sweeps now and then hourly, and reads the signing keys again and again, until the function that it returns is
+// called. That one closes the store too.
 func (s *Server) startSweeper(db sharelink.Store) func() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var sweeper sync.WaitGroup
@@ -171,23 +182,41 @@ func (s *Server) startSweeper(db sharelink.Store) func() error {
 		}
 	})
 	sweeper.Go(func() {
-		tick := time.NewTicker(time.Hour)
-		defer tick.Stop()
-		for {
+		sweep := func() {
 			if err := s.service.Sweep(ctx); err != nil && ctx.Err() == nil {
 				s.logger.Warn("sweep failed; it is tried again in an hour", "error", err)
 			}
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return
-			}
 		}
+		sweep()
+		every(ctx, time.Hour, sweep)
+	})
+	sweeper.Go(func() {
+		every(ctx, session.RefreshInterval, func() {
+			inTime, cancel := context.WithTimeout(ctx, session.RefreshInterval)
+			defer cancel()
+			if err := s.signer.Refresh(inTime); err != nil && ctx.Err() == nil {
+				s.logger.Warn("the signing keys stay as they were read before; it is tried again in half a minute", "error", err)
+			}
+		})
 	})
 	return func() error {
 		cancel()
 		sweeper.Wait()
 		return db.Close()
+	}
+}
+
+// every calls a function again and again until ctx ends.
+func every(ctx context.Context, interval time.Duration, call func()) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			call()
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -214,9 +243,10 @@ func (s *Server) PublicURL() string { return s.public.Load().url }
 
 // publicAddress is where people reach the server, and the parts of that which requests need.
 type publicAddress struct {
-	url    string
-	path   string // of the URL
-	origin string // of its pages, canonical
+	url       string
+	path      string   // of the URL
+	origin    string   // of its pages, canonical
+	transport []string // its Strict-Transport-Security, nil for none
 }
 
 func (s *Server) publicPath() string { return s.public.Load().path }
@@ -229,27 +259,40 @@ func (s *Server) setPublicURL(text string) {
 	}
 	// Until a free port is chosen there may be no origin, and no page that could have one.
 	origin, _ := sharelink.ParseOrigin(u.Scheme + "://" + u.Host)
-	s.public.Store(&publicAddress{url: u.String(), path: u.Path, origin: origin})
+	s.public.Store(&publicAddress{url: u.String(), path: u.Path, origin: origin, transport: s.strictTransport(u)})
 }
 
 // Close ends the sweeping and closes the database. It is for a server that is not Run.
 func (s *Server) Close() error { return s.close() }
 
-// Run listens, calls ready with the URL it listens on, and serves until ctx ends. Then it takes no more requests, lets
+// strictTransport returns the header that tells browsers to come by https only, for a year (RFC 6797). It goes by where people
+// reach the server, not by what is spoken here, which may be plain HTTP behind a proxy. It speaks for all of a host, on
+// every port: so not for one that was not named, nor for one of which only a path is ours, nor for localhost.
+func (s *Server) strictTransport(u *url.URL) []string {
+	if s.config.PublicURL == "" || u.Scheme != "https" || u.Path != "" || u.Hostname() == "localhost" {
+		return nil
+	}
+	return []string{"max-age=31536000"}
+}
+
+// Run listens, calls ready with where it listens, a URL or unix:PATH, and serves until ctx ends. Then it takes no more requests, lets
 // those in flight finish within Config.ShutdownTimeout, closes the database and returns nil when all went well.
 func (s *Server) Run(ctx context.Context, ready func(url string)) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr)
+	listener, err := listen(ctx, s.config.Addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	url := "http://" + reachable(listener.Addr())
+	url := s.config.Addr
+	if listener.Addr().Network() != "unix" {
+		url = s.config.scheme() + "://" + reachable(listener.Addr())
+	}
 	if s.config.PublicURL == "" {
 		s.setPublicURL(url)
 	}
 	httpServer := &http.Server{
 		Handler:  s.handler,
-		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+		ErrorLog: newErrorLog(s.logger),
 		// Reading and writing take microseconds; these are for slow and hostile clients.
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
@@ -258,7 +301,14 @@ func (s *Server) Run(ctx context.Context, ready func(url string)) (err error) {
 		MaxHeaderBytes:    32 << 10,
 	}
 	served := make(chan error, 1)
-	go func() { served <- httpServer.Serve(listener) }()
+	go func() {
+		if s.certificate == nil {
+			served <- httpServer.Serve(listener)
+			return
+		}
+		httpServer.TLSConfig = s.certificate.config()
+		served <- httpServer.ServeTLS(listener, "", "")
+	}()
 	if ready != nil {
 		ready(url)
 	}

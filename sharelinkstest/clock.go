@@ -100,7 +100,7 @@ func (r *random) setToken(token string) {
 func (r *random) signingKey(at time.Time) sharelink.SigningKey {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := sharelink.SigningKey{CreatedAt: at}
+	key := sharelink.SigningKey{CreatedAt: at, SignsFrom: at}
 	_, _ = r.reader().Read(key.Seed[:])
 	return key
 }

@@ -181,7 +181,7 @@ func (s *Server) assemble(addr string, seed seed) (*server.Server, error) {
 		Store: s.store, Now: s.clock.now, NewID: s.random.newID, NewToken: s.random.newToken, VisitsRetention: config.VisitsRetention,
 	}
 	s.service = service.New(ids)
-	if _, err := s.store.SigningKey(s.closing, s.random.signingKey(s.Now())); err != nil {
+	if _, err := s.store.SigningKeys(s.closing, s.random.signingKey(s.Now())); err != nil {
 		return nil, err
 	}
 	real, err := server.NewOn(s.closing, config, ids)

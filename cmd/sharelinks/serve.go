@@ -21,9 +21,9 @@ func (p *program) serve() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the service",
 		Long: `Serve runs the service until a signal stops it (SIGINT, SIGTERM), and then finishes the requests in
-flight. When it is ready it prints one line to standard output, "listening on http://HOST:PORT". Its
-log goes to standard error. An empty database gets the organization "default", the persona Cara and
-an API key, which is shown once, with a first request.
+flight. When it is ready it prints one line to standard output, "listening on http://HOST:PORT", or
+https, or unix:PATH. Its log goes to standard error. An empty database gets the organization
+"default", the persona Cara and an API key, which is shown once, with a first request.
 
 Each flag can be given as the variable in brackets; a flag comes before its variable. Two settings
 are variables only, because every user of the machine can read the flags of a process:
@@ -33,7 +33,9 @@ are variables only, because every user of the machine can read the flags of a pr
                            sessions of its own`,
 		Example: `  sharelinks serve
   sharelinks serve --addr 127.0.0.1:0 --database sqlite:/var/lib/sharelinks/sharelinks.db
-  sharelinks serve --database postgres://db/sharelinks --public-url https://links.example.com`,
+  sharelinks serve --database postgres://db/sharelinks --public-url https://links.example.com
+  sharelinks serve --addr :443 --tls-cert tls.crt --tls-key tls.key --public-url https://example.com
+  sharelinks serve --addr unix:/run/sharelinks/http.sock --public-url https://links.example.com`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.configure(cmd, settings, &config); err != nil {
 				return err

@@ -42,7 +42,9 @@ func databaseSetting(c *server.Config) *setting {
 // serveSettings declares the settings of serve: for each field its flag, its variable and its help.
 func serveSettings(c *server.Config, logs *logOptions) []*setting {
 	return []*setting{
-		newSetting(&c.Addr, "addr", "HOST:PORT", "where to listen; port 0 picks a free one"),
+		newSetting(&c.Addr, "addr", "HOST:PORT", "where to listen; port 0 picks a free one; or unix:PATH, a socket for a proxy"),
+		newSetting(&c.TLSCert, "tls-cert", "FILE", "speak TLS with this certificate, in PEM; it is read again when it changes"),
+		newSetting(&c.TLSKey, "tls-key", "FILE", "its key, in PEM"),
 		databaseSetting(c),
 		newSetting(&c.PublicURL, "public-url", "URL", "where people reach the service (default: where it listens)"),
 		newSetting(&c.APIKey, "api-key", secret, ""),

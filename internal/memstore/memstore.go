@@ -40,7 +40,7 @@ type Data struct {
 	newest        []string // tokens of links, newest first, ties by id
 	repeats       map[repeatKey]repeat
 	visits        map[uuid.UUID]sharelink.Visit
-	signingKey    *sharelink.SigningKey
+	signingKeys   []sharelink.SigningKey // by number
 }
 
 // idOf is an id that is unique within an organization.

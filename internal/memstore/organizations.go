@@ -185,12 +185,30 @@ func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p share
 	})
 }
 
-// SigningKey implements sharelink.Store.
-func (s *Store) SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error) {
-	return alone(ctx, s, func(d *Data) (sharelink.SigningKey, error) {
-		if d.signingKey == nil {
-			d.signingKey = &first
+// SigningKeys implements sharelink.Store.
+func (s *Store) SigningKeys(ctx context.Context, first sharelink.SigningKey) ([]sharelink.SigningKey, error) {
+	return alone(ctx, s, func(d *Data) ([]sharelink.SigningKey, error) {
+		if len(d.signingKeys) == 0 {
+			first.Number = 1
+			d.signingKeys = []sharelink.SigningKey{first}
 		}
-		return *d.signingKey, nil
+		return slices.Clone(d.signingKeys), nil
+	})
+}
+
+// AddSigningKey implements sharelink.Store.
+func (s *Store) AddSigningKey(ctx context.Context, key sharelink.SigningKey, oldest int) error {
+	return do(ctx, s, func(d *Data) error {
+		var keys []sharelink.SigningKey
+		for _, k := range d.signingKeys {
+			if k.Number == key.Number {
+				return conflict(sharelink.SigningKeyTaken)
+			}
+			if k.Number >= oldest {
+				keys = append(keys, k)
+			}
+		}
+		d.signingKeys = append(keys, key)
+		return nil
 	})
 }

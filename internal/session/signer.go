@@ -8,10 +8,11 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -31,9 +32,28 @@ const (
 
 // Signer makes sessions that are signed tokens (JWT): a backend with the public key can check a visitor on its own.
 type Signer struct {
-	key    key // that it signs with
+	Options
+	ring atomic.Pointer[ring] // as it was when the keys were last read
+}
+
+// Options are what a signer is made from.
+type Options struct {
+	Store     keyStore
+	Now       func() time.Time
+	Algorithm string        // EdDSA or ES256
+	Issuer    func() string // returns the service's public URL
+}
+
+// ring is what a signer has: the keys that it may sign with, and the set that shows them.
+type ring struct {
+	keys   []signingKey // in the order in which they take over
 	keySet []byte
-	issuer func() string
+}
+
+// signingKey is a key of a signer's algorithm.
+type signingKey struct {
+	key
+	from time.Time // when it takes over
 }
 
 // key is a private key, and how a key set shows its public half.
@@ -54,27 +74,44 @@ type claims struct {
 	OrganizationID string `json:"organizationId"`
 }
 
-// keyStore keeps the signing key.
-type keyStore interface {
-	SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error)
+// NewSigner returns a signer with the keys of the store, the first of which is made now if the store has none.
+func NewSigner(ctx context.Context, o Options) (*Signer, error) {
+	s := &Signer{Options: o}
+	return s, s.Refresh(ctx)
 }
 
-// NewSigner returns a signer with the key of the store, made now if the store has none. It signs with EdDSA, or with ES256 if
-// that is the algorithm. issuer returns the service's public URL.
-func NewSigner(ctx context.Context, store keyStore, now time.Time, algorithm string, issuer func() string) (*Signer, error) {
-	first := sharelink.SigningKey{CreatedAt: now}
-	_, _ = rand.Read(first.Seed[:]) // it never fails
-	kept, err := store.SigningKey(ctx, first)
+// Refresh reads the keys again. It is to be called every RefreshInterval.
+func (s *Signer) Refresh(ctx context.Context) error {
+	now := s.Now()
+	keys, err := Keys(ctx, s.Store, now)
 	if err != nil {
-		return nil, fmt.Errorf("read the signing key: %w", err)
+		return fmt.Errorf("read the signing keys: %w", err)
 	}
-	edwards, p256 := edwardsKey(kept.Seed), p256Key(kept.Seed)
-	// Both are always shown, so that a change of the algorithm ends no session.
-	s := &Signer{key: edwards, issuer: issuer, keySet: fmt.Appendf(nil, `{"keys":[%s,%s]}`, edwards.public, p256.public)}
-	if algorithm == ES256 {
-		s.key = p256
+	var r ring
+	var shown []string
+	for _, k := range keys {
+		if k.State == Ended {
+			continue
+		}
+		shown = append(shown, k.public)
+		if k.Algorithm() == s.Algorithm {
+			r.keys = append(r.keys, signingKey{k.key, k.SignsFrom})
+		}
 	}
-	return s, nil
+	r.keySet = fmt.Appendf(nil, `{"keys":[%s]}`, strings.Join(shown, ","))
+	s.ring.Store(&r)
+	return nil
+}
+
+// keyAt returns the key that signs at an instant: the newest that has taken over, or the first if a clock went back.
+func (r *ring) keyAt(at time.Time) key {
+	signs := r.keys[0]
+	for _, k := range r.keys[1:] {
+		if !at.Before(k.from) {
+			signs = k
+		}
+	}
+	return signs.key
 }
 
 func edwardsKey(seed [32]byte) key {
@@ -114,9 +151,10 @@ func newKey(method jwt.SigningMethod, private crypto.Signer, members string) key
 func (s *Signer) Session(_ context.Context, link sharelink.Link, visit sharelink.Visit) (sharelink.Session, error) {
 	from := visit.At.Truncate(time.Second)
 	until := from.Add(Lifetime)
-	token := jwt.NewWithClaims(s.key.method, claims{
+	key := s.ring.Load().keyAt(visit.At)
+	token := jwt.NewWithClaims(key.method, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer:    s.issuer(),
+			Issuer:    s.Issuer(),
 			Subject:   link.PersonaID.String(),
 			ID:        visit.ID.String(),
 			IssuedAt:  jwt.NewNumericDate(from),
@@ -126,8 +164,8 @@ func (s *Signer) Session(_ context.Context, link sharelink.Link, visit sharelink
 		ShareLinkID:    link.ID.String(),
 		OrganizationID: link.OrganizationID.String(),
 	})
-	token.Header["kid"] = s.key.kid
-	text, err := token.SignedString(s.key.private)
+	token.Header["kid"] = key.kid
+	text, err := token.SignedString(key.private)
 	if err != nil {
 		return sharelink.Session{}, &sharelink.Error{Code: sharelink.PersonaUnavailable, Detail: "the session could not be signed", Err: err}
 	}
@@ -135,4 +173,4 @@ func (s *Signer) Session(_ context.Context, link sharelink.Link, visit sharelink
 }
 
 // KeySet returns the public halves of the keys as a JSON Web Key Set (RFC 7517, RFC 8037).
-func (s *Signer) KeySet() []byte { return s.keySet }
+func (s *Signer) KeySet() []byte { return s.ring.Load().keySet }

@@ -21,15 +21,33 @@ import (
 
 var day = time.Date(2026, 4, 20, 10, 0, 0, 123e6, time.UTC)
 
-// keeping is a store with this key, or one that fails.
+// keeping is a store with these keys, or one that fails.
 type keeping struct {
-	key sharelink.SigningKey
-	err error
+	keys []sharelink.SigningKey
+	err  error
 }
 
-func (k keeping) SigningKey(context.Context, sharelink.SigningKey) (sharelink.SigningKey, error) {
-	return k.key, k.err
+func (k *keeping) SigningKeys(context.Context, sharelink.SigningKey) ([]sharelink.SigningKey, error) {
+	return k.keys, k.err
 }
+
+func (k *keeping) AddSigningKey(_ context.Context, key sharelink.SigningKey, oldest int) error {
+	k.keys = append(slices.DeleteFunc(k.keys, func(k sharelink.SigningKey) bool { return k.Number < oldest }), key)
+	return k.err
+}
+
+// newSigner returns a signer with one key, which began a day ago, and its store.
+func newSigner(t *testing.T, algorithm string, seed [32]byte, now func() time.Time) (*Signer, *keeping) {
+	t.Helper()
+	store := &keeping{keys: []sharelink.SigningKey{{Number: 1, Seed: seed, SignsFrom: day.Add(-24 * time.Hour)}}}
+	s, err := NewSigner(t.Context(), Options{Store: store, Now: now, Algorithm: algorithm, Issuer: issuer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, store
+}
+
+func today() time.Time { return day }
 
 func issuer() string { return "https://links.example.com" }
 
@@ -40,10 +58,7 @@ func TestKeySet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewSigner(t.Context(), keeping{key: sharelink.SigningKey{Seed: [32]byte(seed)}}, day, EdDSA, issuer)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, _ := newSigner(t, EdDSA, [32]byte(seed), today)
 	const want = `{"keys":[{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","use":"sig","alg":"EdDSA"},` +
 		`{"crv":"P-256","kty":"EC","x":"NVI_bVzHtFWXZvjU1WxA7TKlBN0OjCD9W2DCrujTkoE","y":"MvVFgUkWTn3ugtCart8lWIDhNavV4-H47nfcfcwSJOM","kid":"KVIwBGqUqi4cVT36Fl7DhwQoxfx3xje4S0WOzKNGtxA","use":"sig","alg":"ES256"}]}` // the key of ES256 is derived in our own way: to change it ends sessions
 	if got := string(s.KeySet()); got != want {
@@ -62,10 +77,7 @@ func TestSession(t *testing.T) {
 }
 
 func testSession(t *testing.T, algorithm string) {
-	s, err := NewSigner(t.Context(), keeping{key: sharelink.SigningKey{Seed: [32]byte{7}}}, day, algorithm, issuer)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, _ := newSigner(t, algorithm, [32]byte{7}, today)
 	link := sharelink.Link{ID: uuid.New(), Token: "sh_secret", PersonaID: uuid.New(), OrganizationID: uuid.New()}
 	visit := sharelink.Visit{ID: uuid.New(), At: day}
 	session, err := s.Session(t.Context(), link, visit)
@@ -140,10 +152,18 @@ func publicKey(t *testing.T, keySet []byte, algorithm string) (kid string, publi
 	return "", nil
 }
 
-func TestSignerNeedsItsKey(t *testing.T) {
+// A signer that cannot read its keys is none; one that could goes on with those that it read.
+func TestSignerNeedsItsKeys(t *testing.T) {
 	t.Parallel()
 	down := errors.New("down")
-	if _, err := NewSigner(t.Context(), keeping{err: down}, day, EdDSA, issuer); !errors.Is(err, down) {
+	_, err := NewSigner(t.Context(), Options{Store: &keeping{err: down}, Now: today, Algorithm: EdDSA, Issuer: issuer})
+	if !errors.Is(err, down) {
 		t.Errorf("%v", err)
+	}
+	s, store := newSigner(t, EdDSA, [32]byte{7}, today)
+	before := string(s.KeySet())
+	store.err = down
+	if err := s.Refresh(t.Context()); !errors.Is(err, down) || string(s.KeySet()) != before {
+		t.Errorf("%v: %s", err, s.KeySet())
 	}
 }

@@ -45,8 +45,10 @@ type Holder struct {
 
 // SigningKey is what the service signs its own sessions with.
 type SigningKey struct {
+	Number    int                    // from 1 on, in the order in which they were made
 	Seed      [ed25519.SeedSize]byte // the private key (RFC 8032)
 	CreatedAt time.Time
+	SignsFrom time.Time // when it takes over from the key before it; until then it is only shown
 }
 
 // CleanName returns the name, or other short text, without white space around it. The error is Invalid and names the field.

@@ -84,9 +84,12 @@ type Store interface {
 	// Bootstrap adds the organization, its persona and, unless key is nil, its key, all or nothing, to a store that has
 	// no organization, and returns whether it did. Of several callers at once one does.
 	Bootstrap(ctx context.Context, o Organization, p Persona, key *Key, hash Hash) (bool, error)
-	// SigningKey returns the key that the store has. A store that has none keeps this one first; several callers at once
-	// all get the same.
-	SigningKey(ctx context.Context, first SigningKey) (SigningKey, error)
+	// SigningKeys returns the signing keys, by number. A store that has none keeps this one first, as number 1; several
+	// callers at once all get the same.
+	SigningKeys(ctx context.Context, first SigningKey) ([]SigningKey, error)
+	// AddSigningKey adds a key and removes those with numbers below oldest, in one step. It is a Conflict when there is a
+	// key with its number.
+	AddSigningKey(ctx context.Context, key SigningKey, oldest int) error
 
 	// Ping returns an error when the store cannot answer.
 	Ping(ctx context.Context) error
@@ -116,6 +119,8 @@ const (
 	NameTaken    = "there is an organization with this name"
 	PersonaTaken = "the organization has a persona with this id"
 	KeyTaken     = "there is an API key that begins like this one"
+
+	SigningKeyTaken = "another signing key was added at the same time"
 )
 
 // ErrKeyReused is a store's error for an idempotency key of another request.

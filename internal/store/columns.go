@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -92,6 +93,22 @@ func (l *list) Scan(v any) error {
 		return nil
 	}
 	return json.Unmarshal([]byte(text), (*[]string)(l))
+}
+
+// seed is how a private key is kept.
+type seed [32]byte
+
+// Value implements driver.Valuer.
+func (s seed) Value() (driver.Value, error) { return s[:], nil }
+
+// Scan implements sql.Scanner.
+func (s *seed) Scan(v any) error {
+	b, ok := v.([]byte)
+	if !ok || len(b) != len(s) {
+		return errors.New("a signing key is not as long as it should be")
+	}
+	copy(s[:], b)
+	return nil
 }
 
 // storable returns whether a text can be in the store at all. PostgreSQL refuses to even compare with any other.

@@ -51,7 +51,8 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"abandons what was settled":            {"Abandon"},
 		"shows visits to everybody":            {"VisitsOfOthers"},
 		"forgets visits too early":             {"ForgetVisits"},
-		"signs with any key":                   {"SigningKey"},
+		"signs with any key":                   {"FirstSigningKey"},
+		"keeps old signing keys":               {"SigningKeys"},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
@@ -326,9 +327,16 @@ func (f *faulty) ForgetVisits(ctx context.Context, before time.Time) (int, error
 	return f.Store.ForgetVisits(ctx, before)
 }
 
-func (f *faulty) SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error) {
+func (f *faulty) SigningKeys(ctx context.Context, first sharelink.SigningKey) ([]sharelink.SigningKey, error) {
 	if f.fault == "signs with any key" {
-		return first, nil
+		return []sharelink.SigningKey{first}, nil
 	}
-	return f.Store.SigningKey(ctx, first)
+	return f.Store.SigningKeys(ctx, first)
+}
+
+func (f *faulty) AddSigningKey(ctx context.Context, key sharelink.SigningKey, oldest int) error {
+	if f.fault == "keeps old signing keys" {
+		oldest = 0
+	}
+	return f.Store.AddSigningKey(ctx, key, oldest)
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,18 +39,22 @@ RETURNING ` + keyColumns
 
 	lockFirstStart = `UPDATE first_start SET locked = locked WHERE id = 1`
 
-	// On PostgreSQL the second of two waits here for the first to commit.
-	insertSigningKey = `
-INSERT INTO signing_key (id, seed, created_at) VALUES (1, $1, $2)
-ON CONFLICT (id) DO NOTHING`
+	signingKeyColumns = `number, seed, created_at, signs_from`
+	selectSigningKeys = `SELECT ` + signingKeyColumns + ` FROM signing_keys ORDER BY number`
 
-	selectSigningKey = `SELECT seed, created_at FROM signing_key WHERE id = 1`
+	// On PostgreSQL the second of two waits here for the first to commit.
+	insertFirstSigningKey = `
+INSERT INTO signing_keys (` + signingKeyColumns + `) SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM signing_keys)
+ON CONFLICT (number) DO NOTHING`
+
+	deleteSigningKeys = `DELETE FROM signing_keys WHERE number < $1`
 )
 
 var (
 	insertOrganization = insertInto("organizations", organizationColumns)
 	insertPersona      = insertInto("personas", personaColumns)
 	insertKey          = insertInto("api_keys", keyColumns+", hash")
+	insertSigningKey   = insertInto("signing_keys", signingKeyColumns)
 )
 
 // The fields that the columns keep, in the same order.
@@ -70,6 +73,10 @@ func personaFields(p *sharelink.Persona) []any {
 
 func keyFields(k *sharelink.Key) []any {
 	return []any{&k.Prefix, &k.Label, &k.OrganizationID, &k.ReadOnly, (*instant)(&k.CreatedAt), (*instant)(&k.RevokedAt)}
+}
+
+func signingKeyFields(k *sharelink.SigningKey) []any {
+	return []any{&k.Number, (*seed)(&k.Seed), (*instant)(&k.CreatedAt), (*instant)(&k.SignsFrom)}
 }
 
 // CreateOrganization implements sharelink.Store.
@@ -175,19 +182,27 @@ func (s *Store) Bootstrap(ctx context.Context, o sharelink.Organization, p share
 	})
 }
 
-// SigningKey implements sharelink.Store.
-func (s *Store) SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error) {
-	return change(ctx, s, uuid.Nil, "signing_key", func(ctx context.Context, tx querier) (key sharelink.SigningKey, err error) {
-		var seed []byte
-		err = tx.run(ctx,
-			&statement{sql: insertSigningKey, args: []any{first.Seed[:], instant(first.CreatedAt)}},
-			&statement{sql: selectSigningKey, row: func(r scanner) error { return r.Scan(&seed, (*instant)(&key.CreatedAt)) }})
-		if err == nil && len(seed) != len(key.Seed) {
-			err = fmt.Errorf("the signing key has %d bytes", len(seed))
+// SigningKeys implements sharelink.Store.
+func (s *Store) SigningKeys(ctx context.Context, first sharelink.SigningKey) ([]sharelink.SigningKey, error) {
+	list := all(signingKeyFields, selectSigningKeys)
+	keys, err := read(ctx, s, uuid.Nil, "list_signing_keys", list)
+	if err != nil || len(keys) > 0 {
+		return keys, err
+	}
+	first.Number = 1
+	return change(ctx, s, uuid.Nil, "first_signing_key", func(ctx context.Context, tx querier) ([]sharelink.SigningKey, error) {
+		if err := tx.run(ctx, &statement{sql: insertFirstSigningKey, args: signingKeyFields(&first)}); err != nil {
+			return nil, err
 		}
-		copy(key.Seed[:], seed)
-		return key, err
+		return list(ctx, tx)
 	})
+}
+
+// AddSigningKey implements sharelink.Store.
+func (s *Store) AddSigningKey(ctx context.Context, key sharelink.SigningKey, oldest int) error {
+	return s.write(ctx, "add_signing_key",
+		insert(sharelink.SigningKeyTaken, insertSigningKey, signingKeyFields(&key)...),
+		&statement{sql: deleteSigningKeys, args: []any{oldest}})
 }
 
 // forgetRecent forgets what was found of organizations, keys and personas.

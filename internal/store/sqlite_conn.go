@@ -190,6 +190,8 @@ func (p prepared) value(column int) any {
 		return p.ColumnInt64(column)
 	case sqlite3.NULL:
 		return nil
+	case sqlite3.BLOB:
+		return p.ColumnBlob(column, nil)
 	default:
 		return p.ColumnText(column)
 	}

@@ -115,7 +115,7 @@ func TestVersionWithoutTables(t *testing.T) {
 	}
 }
 
-// fillVersion makes a database with the schema of this version and the rows of all files up to it.
+// fillVersion makes a database with the schema of this version, one version after the other, each with the rows of its file.
 func fillVersion(t *testing.T, url string, version int64) {
 	t.Helper()
 	driver, dsn, dialect, dir, bytes := "pgx", url, goose.DialectPostgres, "postgres", "BYTEA"
@@ -132,13 +132,13 @@ func fillVersion(t *testing.T, url string, version int64) {
 		table = versionTable
 	}
 	provider, err := goose.NewProvider(dialect, db, os.DirFS(filepath.Join("migrations", dir)), goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
-	if err == nil {
-		_, err = provider.UpTo(t.Context(), version)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	for v := int64(1); v <= version; v++ {
+		if _, err := provider.UpTo(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
 		rows, err := os.ReadFile(filepath.Join("testdata", "rows_"+string(rune('0'+v))+".sql"))
 		if err != nil {
 			t.Fatal(err)
@@ -190,8 +190,12 @@ func checkUpgraded(t *testing.T, s *Store, version int64) {
 		ID: uuid.MustParse("019daa55-2501-73e6-bede-75f926d0d51e"), LinkID: link.ID, OrganizationID: org.ID, At: at.Add(time.Millisecond),
 		Outcome: sharelink.Opened, Pending: version >= 5, Origin: "https://www.example.com", Client: "Firefox", Address: "192.0.2.0/24",
 	}}}, visits, err)
-	key, err := s.SigningKey(ctx, sharelink.SigningKey{CreatedAt: at})
-	want("signing key", sharelink.SigningKey{Seed: [32]byte([]byte(strings.Repeat("s", 32))), CreatedAt: at}, key, err)
+	signing := []sharelink.SigningKey{{Number: 1, Seed: [32]byte([]byte(strings.Repeat("s", 32))), CreatedAt: at, SignsFrom: at}}
+	if version >= 6 {
+		signing = append(signing, sharelink.SigningKey{Number: 2, Seed: [32]byte([]byte(strings.Repeat("n", 32))), CreatedAt: at, SignsFrom: at.Add(time.Hour)})
+	}
+	keys, err := s.SigningKeys(ctx, sharelink.SigningKey{CreatedAt: at})
+	want("signing keys", signing, keys, err)
 	if version < 4 {
 		return
 	}

@@ -140,6 +140,10 @@ func (a *alternating) ForgetVisits(ctx context.Context, before time.Time) (int, 
 	return a.next().ForgetVisits(ctx, before)
 }
 
-func (a *alternating) SigningKey(ctx context.Context, first sharelink.SigningKey) (sharelink.SigningKey, error) {
-	return a.next().SigningKey(ctx, first)
+func (a *alternating) SigningKeys(ctx context.Context, first sharelink.SigningKey) ([]sharelink.SigningKey, error) {
+	return a.next().SigningKeys(ctx, first)
+}
+
+func (a *alternating) AddSigningKey(ctx context.Context, key sharelink.SigningKey, oldest int) error {
+	return a.next().AddSigningKey(ctx, key, oldest)
 }

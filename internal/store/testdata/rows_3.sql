@@ -1,4 +1,1 @@
-INSERT INTO link_counts (organization_id, scope, first_id, links)
-VALUES ('22222222-2222-2222-2222-222222222222', '', '00000000-0000-0000-0000-000000000000', 1);
-INSERT INTO link_counts (organization_id, scope, first_id, links)
-VALUES ('22222222-2222-2222-2222-222222222222', '00000000-0000-0000-0000-000000000000 cara', '00000000-0000-0000-0000-000000000000', 1)
+-- There were counts of what there was: the migration made them.

@@ -1,0 +1,2 @@
+// Package proxies tries several servers behind the proxies of deploy/: `make proxies`.
+package proxies
