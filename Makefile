@@ -100,7 +100,7 @@ torture: needs ## Put servers through faults, ROUNDS (200) kills among them; SEE
 
 .PHONY: short-torture
 short-torture:
-	@$(MAKE) torture ROUNDS=20
+	@$(MAKE) torture ROUNDS=10
 
 .PHONY: generators
 generators: needs build ## Generate clients from openapi.yaml with other generators, compile them and use them
