@@ -79,7 +79,7 @@ func (n *tally) String() string {
 		n.faults.Load(), n.operations.Load(), n.losses.Load(), n.overspends.Load(), n.orphans.Load())
 }
 
-// in is a number of repetitions, given for the 20 rounds of the short form.
+// in is a number of repetitions, given for 20 rounds, in proportion to the rounds of this run.
 func (l *ledger) in(short int) int { return max(1, short**rounds/20) }
 
 // cannot ends a test that this machine cannot run: loudly, and with a failure where nothing may be left out silently.

@@ -46,14 +46,8 @@ type Options struct {
 
 // ring is what a signer has: the keys that it may sign with, and the set that shows them.
 type ring struct {
-	keys   []signingKey // in the order in which they take over
+	keys   []Key // of its algorithm, in the order in which they take over
 	keySet []byte
-}
-
-// signingKey is a key of a signer's algorithm.
-type signingKey struct {
-	key
-	from time.Time // when it takes over
 }
 
 // key is a private key, and how a key set shows its public half.
@@ -95,7 +89,7 @@ func (s *Signer) Refresh(ctx context.Context) error {
 		}
 		shown = append(shown, k.public)
 		if k.Algorithm() == s.Algorithm {
-			r.keys = append(r.keys, signingKey{k.key, k.SignsFrom})
+			r.keys = append(r.keys, k)
 		}
 	}
 	r.keySet = fmt.Appendf(nil, `{"keys":[%s]}`, strings.Join(shown, ","))
@@ -104,14 +98,14 @@ func (s *Signer) Refresh(ctx context.Context) error {
 }
 
 // keyAt returns the key that signs at an instant: the newest that has taken over, or the first if a clock went back.
-func (r *ring) keyAt(at time.Time) key {
+func (r *ring) keyAt(at time.Time) Key {
 	signs := r.keys[0]
 	for _, k := range r.keys[1:] {
-		if !at.Before(k.from) {
+		if !at.Before(k.SignsFrom) {
 			signs = k
 		}
 	}
-	return signs.key
+	return signs
 }
 
 func edwardsKey(seed [32]byte) key {
