@@ -45,9 +45,39 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// NewDatabase makes an empty database and returns its URL; it is dropped when the test ends. Without PostgreSQL on this
-// machine the test is skipped, or fails when the environment variable CI is set: CI must not leave anything out silently.
+// NewDatabase makes an empty database and returns its URL. It stays until the server is removed, because dropping it takes
+// longer than making it. Without PostgreSQL on this machine the test is skipped, or fails when the environment variable CI is
+// set: CI must not leave anything out silently.
 func NewDatabase(t testing.TB) string {
+	t.Helper()
+	return newDatabase(t, "template1")
+}
+
+// Copies returns a function that makes databases as NewDatabase does, but each is a copy of one that prepare has filled. It is
+// for tests that need tables and do not test how these are made.
+func Copies(prepare func(ctx context.Context, url string) error) func(t testing.TB) string {
+	var mu sync.Mutex
+	template := "" // the name of the one that prepare has filled
+	return func(t testing.TB) string {
+		t.Helper()
+		mu.Lock()
+		defer mu.Unlock()
+		if template == "" {
+			filled := NewDatabase(t)
+			if err := prepare(t.Context(), filled); err != nil {
+				t.Fatalf("prepare a database: %v", err)
+			}
+			u, err := url.Parse(filled)
+			if err != nil {
+				t.Fatal(err)
+			}
+			template = strings.TrimPrefix(u.Path, "/")
+		}
+		return newDatabase(t, template)
+	}
+}
+
+func newDatabase(t testing.TB, template string) string {
 	t.Helper()
 	server, err := shared()
 	if missing := (*MissingError)(nil); errors.As(err, &missing) && os.Getenv("CI") == "" {
@@ -57,14 +87,9 @@ func NewDatabase(t testing.TB) string {
 		t.Fatalf("start a PostgreSQL server: %v", err)
 	}
 	name := fmt.Sprintf("test_%d", databases.Add(1))
-	if err := server.exec(t.Context(), "CREATE DATABASE "+name); err != nil {
+	if err := server.exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template+server.copying); err != nil {
 		t.Fatalf("create a database: %v", err)
 	}
-	t.Cleanup(func() {
-		if err := server.exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			t.Errorf("drop a database: %v", err)
-		}
-	})
 	return server.URL(name)
 }
 

@@ -36,6 +36,7 @@ exit 1`
 // Server is a running PostgreSQL server.
 type Server struct {
 	dir      string // its data and its socket
+	copying  string // what CREATE DATABASE is told about how to copy
 	janitor  *exec.Cmd
 	lifeline io.Closer     // the janitor's standard input
 	output   bytes.Buffer  // what the server wrote; to be read when it has ended
@@ -123,6 +124,13 @@ func (s *Server) start(bin string, who *syscall.Credential, settings []string) e
 		"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	version, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
+	if err != nil {
+		return err
+	}
+	if major, err := strconv.Atoi(strings.TrimSpace(string(version))); err == nil && major >= 15 {
+		s.copying = " STRATEGY FILE_COPY" // older ones know no other; the default since is three times slower
 	}
 	args := []string{"-D", data, "-k", s.dir, "-p", port}
 	for _, setting := range append([]string{"listen_addresses=", "max_connections=200", "log_min_messages=fatal"}, settings...) {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
@@ -10,12 +11,21 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/storetest"
 )
 
-// databases are the places that a store can be opened at, each empty at first. What is tested is logic: only the tests of
-// durability wait for a disk.
+// databases are the places that a store can be opened at, each without a link at first. What is tested is logic: only the
+// tests of durability wait for a disk.
 var databases = map[string]func(t storetest.T) string{
 	"SQLite":     func(t storetest.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "links.db") },
-	"PostgreSQL": func(t storetest.T) string { return pgtest.NewDatabase(t.(testing.TB)) },
+	"PostgreSQL": func(t storetest.T) string { return migrated(t.(testing.TB)) },
 }
+
+// migrated makes a PostgreSQL database with our tables.
+var migrated = pgtest.Copies(func(ctx context.Context, url string) error {
+	s, err := store.Open(ctx, url, quick)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+})
 
 // quick are the options for tests of logic: no wait for a disk, and few connections, which PostgreSQL is slow to make.
 var quick = store.Options{Volatile: true, Connections: 5}
