@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -21,52 +20,68 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-var errNoBrowser = errors.New("NOT TESTED IN A BROWSER: Chromium is missing; on Debian: apt-get install chromium")
+var errNoBrowser = errors.New("NOT TESTED IN A BROWSER: Chromium is missing; on Debian: apt-get install chromium-headless-shell")
 
-// chromium returns the one browser of all tests, started at the first call. Its microphone is a fake that beeps.
-var chromium = sync.OnceValues(func() (context.Context, error) {
-	path := ""
-	for _, name := range []string{"google-chrome", "chromium-browser", "chromium"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
+// The two browsers of all tests, each started at its first page. Their microphone is a fake that beeps: every site may use that
+// of the one, and none that of the other.
+var (
+	chromium         = startBrowser("allowed", true)
+	deafenedChromium = startBrowser("denied", "deny")
+)
+
+// browsers has a function for each browser that was started, which ends it.
+var browsers = make(chan func(), 2)
+
+// startBrowser returns a function that starts a browser at its first call. What its pages are told who ask for the microphone is
+// the value of Chromium's flag.
+func startBrowser(profile string, microphone any) func() (context.Context, error) {
+	return sync.OnceValues(func() (context.Context, error) {
+		path := ""
+		// The last one that is there is used: without windows, the shell starts and draws in half the time.
+		for _, name := range []string{"google-chrome", "chromium-browser", "chromium", "chromium-headless-shell"} {
+			if found, err := exec.LookPath(name); err == nil {
+				path = found
+			}
 		}
-	}
-	if path == "" {
-		return nil, errNoBrowser
-	}
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), slices.Concat(
-		chromedp.DefaultExecAllocatorOptions[:],
-		[]chromedp.ExecAllocatorOption{
-			chromedp.ExecPath(path),
-			chromedp.NoInheritEnv,
-			chromedp.Env(append(environment(), "TMPDIR="+scratch)...), // it leaves folders there
-			chromedp.UserDataDir(filepath.Join(scratch, "profile")),
-			chromedp.NoSandbox, // Chromium's own sandbox does not work for root
-			chromedp.DisableGPU,
-			chromedp.Flag("disable-quic", true),
-			chromedp.Flag("use-fake-device-for-media-stream", true),
-			chromedp.Flag("force-prefers-reduced-motion", true), // what moves on a page is drawn by the processor here
-			chromedp.Flag("renderer-process-limit", "1"),        // one is slow to start
-			chromedp.WindowSize(960, 640),
-		},
-	)...)
-	ctx, _ = chromedp.NewContext(ctx)
-	closeBrowser = func() {
-		_ = chromedp.Cancel(ctx) // its profile goes with it
-		stop()
-	}
-	return ctx, chromedp.Do(ctx)
-})
+		if path == "" {
+			return nil, errNoBrowser
+		}
+		ctx, stop := chromedp.NewExecAllocator(context.Background(), slices.Concat(
+			chromedp.DefaultExecAllocatorOptions[:],
+			[]chromedp.ExecAllocatorOption{
+				chromedp.ExecPath(path),
+				chromedp.NoInheritEnv,
+				chromedp.Env(append(environment(), "TMPDIR="+scratch)...), // it leaves folders there
+				chromedp.UserDataDir(filepath.Join(scratch, profile)),
+				chromedp.NoSandbox, // Chromium's own sandbox does not work for root
+				chromedp.DisableGPU,
+				chromedp.Flag("disable-quic", true),
+				chromedp.Flag("use-fake-device-for-media-stream", true),
+				chromedp.Flag("use-fake-ui-for-media-stream", microphone),
+				chromedp.Flag("force-prefers-reduced-motion", true), // what moves on a page is drawn by the processor here
+				chromedp.Flag("renderer-process-limit", "1"),        // one is slow to start
+				chromedp.WindowSize(960, 640),
+			},
+		)...)
+		ctx, _ = chromedp.NewContext(ctx)
+		browsers <- func() {
+			_ = chromedp.Cancel(ctx) // its profile goes with it
+			stop()
+		}
+		return ctx, chromedp.Do(ctx)
+	})
+}
 
-// closeBrowser ends the browser, if it was started.
-var closeBrowser = func() {}
-
-// newPage opens an empty page in a new browser context: pages of different tests share no cookie, cache or permission.
-// Without a browser on this machine the test is skipped, or fails when the environment variable CI is set: CI must not
-// leave anything out silently.
+// newPage opens an empty page in a new browser context: pages of different tests share no cookie or cache. Without a browser on
+// this machine the test is skipped, or fails when the environment variable CI is set: CI must not leave anything out silently.
 func newPage(t *testing.T) context.Context {
 	t.Helper()
-	parent, err := chromium()
+	return newPageOf(t, chromium)
+}
+
+func newPageOf(t *testing.T, browser func() (context.Context, error)) context.Context {
+	t.Helper()
+	parent, err := browser()
 	if errors.Is(err, errNoBrowser) && os.Getenv("CI") == "" {
 		t.Skip(err)
 	}
@@ -81,24 +96,12 @@ func newPage(t *testing.T) context.Context {
 	return ctx
 }
 
-// visitorPage opens an empty page for a visitor who lets every site use the microphone.
-func visitorPage(t *testing.T) context.Context {
-	t.Helper()
-	ctx := newPage(t)
-	permit(t, ctx, browser.PermissionSettingGranted)
-	return ctx
-}
-
-// permit grants or denies the microphone.
-func permit(t *testing.T, ctx context.Context, setting browser.PermissionSetting) { //nolint:revive // t comes first
-	t.Helper()
-	if _, err := chromedp.CallBrowser(ctx, browser.SetPermission, browser.SetPermissionParams{
-		Permission: &browser.PermissionDescriptor{Name: "microphone"}, Setting: setting,
-		BrowserContextID: chromedp.FromContext(ctx).BrowserContextID,
-	}); err != nil {
-		t.Fatal(err)
-	}
-}
+// denyMicrophoneOnce refuses the page's next request for the microphone, as a browser does whose user presses "Block" and then
+// changes their mind. Chromium's own refusal is that of deafenedChromium.
+const denyMicrophoneOnce = `navigator.mediaDevices.getUserMedia = async () => {
+	delete navigator.mediaDevices.getUserMedia;
+	throw new DOMException('Permission denied', 'NotAllowedError');
+}`
 
 // watched collects the addresses that a page loads and the complaints of the browser about it.
 type watched struct {

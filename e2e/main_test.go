@@ -42,7 +42,12 @@ func run(m *testing.M) (code int) {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer closeBrowser()
+	defer func() {
+		close(browsers)
+		for end := range browsers {
+			end()
+		}
+	}()
 	return pgtest.Main(m)
 }
 

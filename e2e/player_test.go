@@ -151,7 +151,7 @@ func TestVisitorTalksToAnam(t *testing.T) {
 	e := startEngine(t, []byte(standIn))
 	p, sent, public := serveWithPlayer(t, e, integrity(e.player))
 	address, uses := p.link(e.adaOnce)
-	g := gallery{t, visitorPage(t)}
+	g := gallery{t, newPage(t)}
 	w := watch(t, g.ctx)
 	g.view(720, 480, "light")
 	do(t, g.ctx, chromedp.Navigate(address))
@@ -195,7 +195,7 @@ func TestAnotherPlayerDoesNotRun(t *testing.T) {
 	e := startEngine(t, []byte(standIn))
 	p, _, _ := serveWithPlayer(t, e, integrity([]byte("something else")))
 	address, uses := p.link(e.adaOnce)
-	g := gallery{t, visitorPage(t)}
+	g := gallery{t, newPage(t)}
 	g.view(720, 480, "dark")
 	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, g.ctx, "noplayer", nil)
@@ -212,7 +212,7 @@ func TestAnamIsBusy(t *testing.T) {
 	e.Fail(sharelinkstest.Fault{Status: http.StatusTooManyRequests, RetryAfter: 1})
 	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
 	address, uses := p.link(e.adaOnce)
-	ctx := visitorPage(t)
+	ctx := newPage(t)
 	do(t, ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, ctx, "busy", nil)
 	if n := uses(); n != 0 {
@@ -232,7 +232,7 @@ func TestAnamHangsUp(t *testing.T) {
 	e.hangUp = make(chan struct{})
 	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
 	address, uses := p.link(e.adaOnce)
-	g := gallery{t, visitorPage(t)}
+	g := gallery{t, newPage(t)}
 	g.view(720, 480, "dark")
 	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, g.ctx, "connecting", nil)
@@ -259,7 +259,7 @@ func TestThePublishedPlayer(t *testing.T) {
 	e := startEngine(t, player)
 	p, sent, _ := serveWithPlayer(t, e, integrity(player))
 	address, uses := p.link(e.adaOnce)
-	ctx := visitorPage(t)
+	ctx := newPage(t)
 	do(t, ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, ctx, "busy", nil)
 	e.mu.Lock()

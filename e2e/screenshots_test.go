@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -110,10 +109,8 @@ func TestScreenshots(t *testing.T) {
 	g.view(3840, 2160, "dark")
 	at(address, "ready", "ready-4k", 0.2)
 	g.view(720, 480, "dark")
-	permit(t, g.ctx, browser.PermissionSettingDenied)
-	do(t, g.ctx, chromedp.Navigate(address))
+	do(t, g.ctx, chromedp.Navigate(address), chromedp.Evaluate[chromedp.Void](denyMicrophoneOnce))
 	then("blocked", "blocked")
-	permit(t, g.ctx, browser.PermissionSettingGranted)
 	then("local", "local")
 
 	g.view(720, 480, "light")

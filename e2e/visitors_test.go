@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -119,7 +118,7 @@ func TestVisitorOpensALink(t *testing.T) {
 	p := serve(t, "sqlite:visit.db")
 	once := 1
 	address, uses := p.link(func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(once) })
-	ctx := visitorPage(t)
+	ctx := newPage(t)
 	w := watch(t, ctx)
 	do(t, ctx, chromedp.Navigate(address))
 	if text := in(t, ctx, "ready", nil); !strings.Contains(text, "Cara") {
@@ -148,16 +147,22 @@ func TestBlockedMicrophoneSpendsNothing(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:blocked.db")
 	address, uses := p.link(nil)
+	blocked := func(ctx context.Context) {
+		t.Helper()
+		do(t, ctx, press("start", nil))
+		in(t, ctx, "blocked", nil)
+		if n := uses(); n != 0 {
+			t.Errorf("a blocked microphone cost %d uses", n)
+		}
+	}
+	deaf := newPageOf(t, deafenedChromium)
+	do(t, deaf, chromedp.Navigate(address))
+	blocked(deaf)
+
 	ctx := newPage(t)
 	w := watch(t, ctx)
-	do(t, ctx, chromedp.Navigate(address))
-	permit(t, ctx, browser.PermissionSettingDenied)
-	do(t, ctx, press("start", nil))
-	in(t, ctx, "blocked", nil)
-	if n := uses(); n != 0 {
-		t.Errorf("a blocked microphone cost %d uses", n)
-	}
-	permit(t, ctx, browser.PermissionSettingGranted)
+	do(t, ctx, chromedp.Navigate(address), chromedp.Evaluate[chromedp.Void](denyMicrophoneOnce))
+	blocked(ctx)
 	do(t, ctx, press("start", nil))
 	in(t, ctx, "local", nil)
 	if n := uses(); n != 1 {
@@ -186,7 +191,7 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 	p := serve(t, "sqlite:player.db")
 	s := newSite(t)
 	address, uses := p.link(embed(api.ShareLinkTypePlayerEmbed, s.url))
-	ctx := visitorPage(t)
+	ctx := newPage(t)
 	w := watch(t, ctx)
 	g := gallery{t, ctx}
 	g.view(720, 480, "light")
@@ -216,7 +221,7 @@ func TestPlayerOnASiteThatMayNot(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:refused.db")
 	address, uses := p.link(embed(api.ShareLinkTypePlayerEmbed, "https://www.example.com"))
-	ctx := visitorPage(t)
+	ctx := newPage(t)
 	g := gallery{t, ctx}
 	g.view(720, 480, "light")
 
@@ -254,7 +259,7 @@ func TestOrb(t *testing.T) {
 		`<share-link token="%s" theme="dark" label="Talk to Cara"></share-link>`, p.url, token)
 	home := s.page(html, "Referrer-Policy", "no-referrer",
 		"Content-Security-Policy", "default-src 'none'; img-src data:; script-src "+p.url+"; frame-src "+p.url)
-	ctx := visitorPage(t)
+	ctx := newPage(t)
 	w := watch(t, ctx)
 	shadow := func(selector string) chromedp.JSPath {
 		return chromedp.JSPath(`document.querySelector('share-link').shadowRoot?.querySelector('` + selector + `')`)
