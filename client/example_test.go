@@ -267,7 +267,7 @@ func ExampleURL() {
 func ExampleEmbedHTML() {
 	html, err := client.EmbedHTML(client.ShareLink{Type: client.PlayerEmbed, Token: "sh_2kL9pQxYzR4vN8mBwHfJc", PersonaName: "Cara"})
 	fmt.Print(html, err)
-	// Output: <iframe src="https://lab.anam.ai/frame/sh_2kL9pQxYzR4vN8mBwHfJc" title="Cara" allow="microphone; autoplay" width="720" height="480" style="border: 0; max-width: 100%"></iframe>
+	// Output: <iframe src="https://lab.anam.ai/frame/sh_2kL9pQxYzR4vN8mBwHfJc" title="Cara" allow="microphone; autoplay" referrerpolicy="origin" width="720" height="480" style="border: 0; max-width: 100%"></iframe>
 	// <nil>
 }
 

@@ -49,5 +49,5 @@ func EmbedHTML(link ShareLink) (string, error) {
 	}
 	title := cmp.Or(link.PersonaName, "AI persona")
 	return `<iframe src="` + html.EscapeString(address) + `" title="` + html.EscapeString(title) + `"` +
-		` allow="microphone; autoplay" width="720" height="480" style="border: 0; max-width: 100%"></iframe>` + "\n", nil
+		` allow="microphone; autoplay" referrerpolicy="origin" width="720" height="480" style="border: 0; max-width: 100%"></iframe>` + "\n", nil
 }

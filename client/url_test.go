@@ -29,7 +29,7 @@ func TestURL(t *testing.T) {
 func TestEmbedHTML(t *testing.T) {
 	t.Parallel()
 	iframe := func(src string) string {
-		return `<iframe src="` + src + `" title="AI persona" allow="microphone; autoplay" width="720" height="480"` +
+		return `<iframe src="` + src + `" title="AI persona" allow="microphone; autoplay" referrerpolicy="origin" width="720" height="480"` +
 			` style="border: 0; max-width: 100%"></iframe>` + "\n"
 	}
 	const address, evil = "https://x.example/p/frame/sh_1", `"><script>alert('x')</script>`

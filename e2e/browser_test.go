@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -123,7 +124,9 @@ func watch(t *testing.T, ctx context.Context) *watched { //nolint:revive // t co
 			w.complains = append(w.complains, e.ExceptionDetails.Text)
 		case *runtime.EventConsoleAPICalled:
 			if e.Type == "error" || e.Type == "warning" {
-				w.complains = append(w.complains, fmt.Sprintf("console.%s", e.Type))
+				var words string
+				_ = json.Unmarshal(e.Args[0].Value, &words) // else it is something that ours do not write
+				w.complains = append(w.complains, fmt.Sprintf("console.%s %s", e.Type, words))
 			}
 		case *log.EventEntryAdded:
 			if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
@@ -153,6 +156,13 @@ func (w *watched) complaint(ctx context.Context) string {
 		}
 		_, _ = chromedp.Run(ctx, chromedp.Evaluate[int]("1")) // no sleep: until the browser has had a turn
 	}
+}
+
+// forget forgets the complaints so far, which were wanted.
+func (w *watched) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.complains = nil
 }
 
 // want fails the test when something was loaded from another server, or the browser complained.

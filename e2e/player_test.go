@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/sharelinks-dev/sharelinks/api"
@@ -38,6 +39,7 @@ type engine struct {
 	url     string
 	player  []byte
 	hangUp  chan struct{} // unless nil, no session token is answered, and the connection ends when it is closed
+	hold    chan struct{} // unless nil, a session token is answered when it is closed
 	mu      sync.Mutex
 	started []string // the Authorization of each POST /v1/engine/session
 }
@@ -72,6 +74,9 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-e.hangUp
 		panic(http.ErrAbortHandler)
 	default:
+		if r.URL.Path == "/v1/auth/session-token" && e.hold != nil {
+			<-e.hold
+		}
 		e.Anam.ServeHTTP(w, r)
 	}
 }
@@ -128,7 +133,7 @@ const standIn = `globalThis.anam = { createClient(token, options) {
 	return {
 		addListener(name, listener) { (given.listeners ??= {})[name] = listener; },
 		async streamToVideoElement(id, microphone) {
-			Object.assign(given, { id, tracks: microphone.getAudioTracks().length });
+			Object.assign(given, { id, microphone, tracks: microphone.getAudioTracks().length });
 			const picture = () => Object.assign(document.createElement('canvas'), { width: 800, height: 560 });
 			const still = picture(), c = still.getContext('2d');
 			const room = c.createLinearGradient(0, 0, 800, 560);
@@ -140,7 +145,8 @@ const standIn = `globalThis.anam = { createClient(token, options) {
 			c.fillStyle = '#e6b79a'; c.beginPath(); c.ellipse(400, 250, 72, 96, 0, 0, 7); c.fill();
 			const canvas = picture(), screen = canvas.getContext('2d');
 			setInterval(() => screen.drawImage(still, 0, 0), 100); // a stream has a frame only when something was drawn
-			document.getElementById(id).srcObject = canvas.captureStream(10);
+			given.show = () => { document.getElementById(id).srcObject = canvas.captureStream(10); };
+			if (!globalThis.late) given.show();
 		},
 		async stopStreaming() { given.stopped = true; },
 	};
@@ -170,7 +176,9 @@ func TestVisitorTalksToAnam(t *testing.T) {
 	}
 	g.shoot("live", 0.55)
 	do(t, g.ctx, press("mute", nil), press("end", nil))
-	in(t, g.ctx, "ended", nil)
+	if text := in(t, g.ctx, "ended", nil); !strings.Contains(text, "That was the last use of this link.") || strings.Contains(text, "Start again") {
+		t.Errorf("after the last use the page says %q", text)
+	}
 	if stopped, err := chromedp.Run(g.ctx, chromedp.Evaluate[bool](`given.stopped`)); err != nil || !stopped {
 		t.Errorf("the player was not stopped: %v", err)
 	}
@@ -187,6 +195,119 @@ func TestVisitorTalksToAnam(t *testing.T) {
 		t.Error("the browser was sent the API key, or not the session")
 	}
 	w.want(t, public, e.url)
+}
+
+// A conversation starts with what the button says, and what comes late from another changes nothing. The page says how many uses
+// are left.
+func TestVisitorTalksAgain(t *testing.T) {
+	t.Parallel()
+	e := startEngine(t, []byte(standIn))
+	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
+	address, uses := p.link(func(r *api.CreateShareLinkRequest) {
+		e.adaOnce(r)
+		r.UsageLimit.Set(3)
+	})
+	ctx := newPage(t)
+	again := func(note string) {
+		t.Helper()
+		do(t, ctx, press("end", nil))
+		if text := in(t, ctx, "ended", nil); !strings.Contains(text, note) {
+			t.Errorf("the page says %q, want %q", text, note)
+		}
+		do(t, ctx, press("start", nil))
+		in(t, ctx, "live", nil)
+	}
+	do(t, ctx, chromedp.Navigate(address), press("start", nil))
+	in(t, ctx, "live", nil)
+	do(t, ctx, press("mute", nil))
+	again("Another start spends one of the 2 uses that are left.")
+	if got := eval(t, ctx, `[given.microphone.getAudioTracks()[0].enabled, document.querySelector('[data-do=mute]').textContent]`); got != "false,Unmute" {
+		t.Errorf("the microphone is on, and the button says: %s", got)
+	}
+	eval(t, ctx, `globalThis.late = true`)
+	again("Another start spends the last use of this link.")
+	do(t, ctx, press("end", nil))
+	in(t, ctx, "ended", nil)
+	eval(t, ctx, `new Promise((shown) => { document.getElementById('persona').addEventListener('playing', shown); given.show(); })`)
+	if got := eval(t, ctx, `document.getElementById('visit').hasAttribute('data-seen')`); got != "false" {
+		t.Error("a picture that came late covers the page")
+	}
+	if n := uses(); n != 3 {
+		t.Errorf("%d uses", n)
+	}
+}
+
+// A visitor can cancel. A use that was spent meanwhile is kept for the next start, a microphone that was allowed is let go.
+func TestVisitorCancels(t *testing.T) {
+	t.Parallel()
+	e := startEngine(t, []byte(standIn))
+	e.hold = make(chan struct{})
+	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
+	address, uses := p.link(e.adaOnce)
+	ctx := newPage(t)
+	do(t, ctx, chromedp.Navigate(address))
+	eval(t, ctx, `navigator.mediaDevices.getUserMedia = () => {
+		delete navigator.mediaDevices.getUserMedia;
+		return new Promise((allow) => { globalThis.allow = allow; });
+	}`)
+	do(t, ctx, press("start", nil))
+	becomes(t, ctx, `Boolean(globalThis.allow)`)
+	do(t, ctx, press("end", nil))
+	in(t, ctx, "ready", nil)
+	eval(t, ctx, `navigator.mediaDevices.getUserMedia({ audio: true }).then((microphone) => {
+		globalThis.track = microphone.getTracks()[0];
+		allow(microphone);
+	})`)
+	becomes(t, ctx, `track.readyState === 'ended'`)
+
+	do(t, ctx, press("start", nil))
+	in(t, ctx, "connecting", nil)
+	do(t, ctx, press("end", nil))
+	in(t, ctx, "ready", nil)
+	close(e.hold)
+	do(t, ctx, press("start", nil))
+	in(t, ctx, "live", nil)
+	if n := uses(); n != 1 {
+		t.Errorf("one visit cost %d uses", n)
+	}
+}
+
+// A visitor who is about to lose a use is asked. A microphone that is taken away is spoken of.
+func TestVisitorIsWarned(t *testing.T) {
+	t.Parallel()
+	e := startEngine(t, []byte(standIn))
+	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
+	address, _ := p.link(e.adaOnce)
+	g := gallery{t, newPage(t)}
+	g.view(720, 480, "light")
+	asked := make(chan page.DialogType, 1)
+	if err := chromedp.Listen(g.ctx, func(event any) {
+		if e, ok := event.(*page.EventJavascriptDialogOpening); ok {
+			asked <- e.Type
+			go func() {
+				_, _ = chromedp.Call(g.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: false})
+			}()
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
+	in(t, g.ctx, "live", nil)
+	eval(t, g.ctx, `setTimeout(() => location.reload())`)
+	select {
+	case kind := <-asked:
+		if kind != page.DialogTypeBeforeunload {
+			t.Errorf("the browser asks about %s", kind)
+		}
+	case <-g.ctx.Done():
+		t.Fatal("the visitor was not asked")
+	}
+	eval(t, g.ctx, `given.microphone.getAudioTracks()[0].dispatchEvent(new Event('ended'))`)
+	in(t, g.ctx, "unheard", nil)
+	g.shoot("unheard", 0.55)
+	if spoken := eval(t, g.ctx, `document.getElementById('status').textContent`); !strings.Contains(spoken, "Ada cannot hear you any more.") {
+		t.Errorf("who cannot see is told %q", spoken)
+	}
 }
 
 // A player that is not the one whose hash is known does not run, and costs no visit.
@@ -261,7 +382,9 @@ func TestThePublishedPlayer(t *testing.T) {
 	address, uses := p.link(e.adaOnce)
 	ctx := newPage(t)
 	do(t, ctx, chromedp.Navigate(address), press("start", nil))
-	in(t, ctx, "busy", nil)
+	if text := in(t, ctx, "busy", nil); !strings.Contains(text, "The next start spends no further use.") {
+		t.Errorf("a session that the engine had no place for is lost: %q", text)
+	}
 	e.mu.Lock()
 	if want := "Bearer " + sessionToken; len(e.started) != 1 || e.started[0] != want {
 		t.Errorf("the engine was shown %q, want %q once", e.started, want)

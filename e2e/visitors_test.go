@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"strings"
 	"testing"
@@ -171,6 +172,83 @@ func TestBlockedMicrophoneSpendsNothing(t *testing.T) {
 	w.want(t, p.url)
 }
 
+// A link that cannot be opened any more says so before the microphone is asked for.
+func TestVisitorComesTooLate(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "sqlite:late.db")
+	address, _ := p.link(func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(1) })
+	ctx, other := newPage(t), newPage(t)
+	do(t, ctx, chromedp.Navigate(address))
+	in(t, ctx, "ready", nil)
+	do(t, other, chromedp.Navigate(address), press("start", nil))
+	in(t, other, "local", nil)
+	eval(t, ctx, `navigator.mediaDevices.getUserMedia = () => { globalThis.listened = true; }`)
+	do(t, ctx, press("start", nil))
+	in(t, ctx, "exhausted", nil)
+	if got := eval(t, ctx, `Boolean(globalThis.listened)`); got != "false" {
+		t.Error("the microphone was asked for")
+	}
+}
+
+// An access proxy lets its users through by a cookie. What it answers to others is not taken for an answer of the service.
+func TestBehindAnAccessProxy(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "sqlite:access.db")
+	address, _ := p.link(nil)
+	u, err := url.Parse(p.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := httputil.NewSingleHostReverseProxy(u)
+	access := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := r.Cookie("access")
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/share/"):
+			service.ServeHTTP(w, r)
+		case err == nil:
+			http.Error(w, "let through", http.StatusTeapot)
+		default:
+			http.Redirect(w, r, "/login", http.StatusFound)
+		}
+	}))
+	t.Cleanup(access.Close)
+	ctx := newPage(t)
+	do(t, ctx, chromedp.Navigate(access.URL+strings.TrimPrefix(address, p.url)), press("start", nil))
+	if text := in(t, ctx, "intercepted", nil); !strings.Contains(text, "sign in again") {
+		t.Errorf("the page says %q", text)
+	}
+	eval(t, ctx, `(document.cookie = 'access=1', globalThis.answered = new Promise((done) => {
+		const { fetch } = globalThis;
+		globalThis.fetch = (...request) => fetch(...request).then((response) => { done(response.status); return response; });
+	}), null)`)
+	eval(t, ctx, `document.querySelector('[data-for=ready] button').click()`)
+	if status := eval(t, ctx, `answered`); status != "418" {
+		t.Errorf("with its cookie the page was answered %s", status)
+	}
+}
+
+// The page fits a narrow window in which the visitor has doubled the size of letters.
+func TestLargeLetters(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "sqlite:letters.db")
+	address, _ := p.link(nil)
+	g := gallery{t, newPage(t)}
+	if _, err := chromedp.Call(g.ctx, page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: 32}}); err != nil {
+		t.Fatal(err)
+	}
+	g.view(320, 568, "light")
+	do(t, g.ctx, chromedp.Navigate(address))
+	in(t, g.ctx, "ready", nil)
+	if size := eval(t, g.ctx, `parseFloat(getComputedStyle(document.documentElement).fontSize) >= 32`); size != "true" {
+		t.Fatal("the letters are not large")
+	}
+	g.fits()
+	for _, state := range []string{"blocked", "live", "ended", "intercepted"} {
+		eval(t, g.ctx, `document.querySelectorAll('section').forEach((s) => { s.hidden = s.dataset.for !== '`+state+`'; })`)
+		g.fits()
+	}
+}
+
 // frameOf returns the first iframe of the page.
 func frameOf(t *testing.T, ctx context.Context) *chromedp.Node { //nolint:revive // t comes first
 	t.Helper()
@@ -199,9 +277,11 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(s.page(iframe(address, ""))))
 	frame := frameOf(t, ctx)
 	do(t, ctx, press("start", frame))
-	if text := in(t, ctx, "embed", frame); !strings.Contains(text, `allow="microphone; autoplay"`) {
-		t.Errorf("an iframe without the microphone is told %q", text)
+	in(t, ctx, "embed", frame)
+	if told := w.complaint(ctx); !strings.Contains(told, `allow="microphone; autoplay"`) || !strings.Contains(told, "visitors.md#embeds") {
+		t.Errorf("the owner of an iframe without the microphone is told %q", told)
 	}
+	w.forget()
 	g.shoot("embed")
 	if n := uses(); n != 0 {
 		t.Errorf("that cost %d uses", n)
@@ -246,40 +326,4 @@ func TestPlayerOnASiteThatMayNot(t *testing.T) {
 	if n := uses(); n != 0 {
 		t.Errorf("that cost %d uses", n)
 	}
-}
-
-func TestOrb(t *testing.T) {
-	t.Parallel()
-	p := serve(t, "sqlite:orb.db")
-	s := newSite(t)
-	address, uses := p.link(embed(api.ShareLinkTypeOrbEmbed, s.url))
-	token := address[strings.LastIndexByte(address, '/')+1:]
-	// The site has a strict policy of its own, and names itself to nobody.
-	html := fmt.Sprintf(`<script src="%s/embed.js" async></script>`+
-		`<share-link token="%s" theme="dark" label="Talk to Cara"></share-link>`, p.url, token)
-	home := s.page(html, "Referrer-Policy", "no-referrer",
-		"Content-Security-Policy", "default-src 'none'; img-src data:; script-src "+p.url+"; frame-src "+p.url)
-	ctx := newPage(t)
-	w := watch(t, ctx)
-	shadow := func(selector string) chromedp.JSPath {
-		return chromedp.JSPath(`document.querySelector('share-link').shadowRoot?.querySelector('` + selector + `')`)
-	}
-	g := gallery{t, ctx}
-	g.view(720, 720, "light")
-	do(t, ctx, chromedp.Navigate(home), chromedp.Click(shadow(".orb"), chromedp.NodeVisible))
-	frame := loaded(t, ctx, shadow("iframe"), "ready")
-	g.shoot("orb")
-	do(t, ctx, press("start", frame))
-	in(t, ctx, "local", frame)
-	if n := uses(); n != 1 {
-		t.Errorf("one visit cost %d uses", n)
-	}
-	do(t, ctx, chromedp.Focus(shadow(".close"), chromedp.NodeVisible), chromedp.KeyEvent("\u001b"))
-	closed, err := chromedp.Run(ctx, chromedp.Evaluate[string](
-		`const shadow = document.querySelector('share-link').shadowRoot, focused = shadow.activeElement;
-		[!shadow.querySelector('iframe'), focused?.className, focused?.ariaLabel].join()`))
-	if err != nil || closed != "true,orb,Talk to Cara" {
-		t.Errorf("after Escape: %s, %v", closed, err)
-	}
-	w.want(t, p.url, s.url)
 }

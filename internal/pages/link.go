@@ -54,8 +54,9 @@ type linkView struct {
 	Persona  string
 	URL      string // where the link is opened
 	Sessions string // where to POST
+	Left     int    // the uses that are left, 0 for any number
 	Site     string // the origin that shows the page in a frame and may not
-	Page     bool   // whether the link opens in a page of its own only
+	ForOwner string // what the owner of that site is told in the browser's console
 
 	RemoveWatermark bool
 
@@ -63,6 +64,9 @@ type linkView struct {
 	Integrity string
 	Engine    string
 }
+
+// Script returns whether the page has a script: one that can be opened, and one in a frame, which tells its state to the site.
+func (v linkView) Script() bool { return v.Active || v.Place == Frame }
 
 // Link shows a link of this status, or leads to its place if that is another. To look at it spends nothing, however often;
 // only the button's POST does.
@@ -74,7 +78,11 @@ func (p *Pages) Link(w http.ResponseWriter, r *http.Request, place Place, link s
 	case site != "" && !mayEmbed(link, site):
 		// The browser would refuse to show the link's page there, and leave a blank. This page has nothing of the link in it,
 		// so it can be shown instead, to the site that asked and to no other, and says what is missing.
-		v.State, v.Site, v.Page = "site", site, placeOf(link) == Share
+		v.State, v.Site, v.ForOwner = "site", site, "sharelinks: add "+site+" to the allowedOrigins of this share link"
+		if placeOf(link) == Share {
+			v.ForOwner += ", and give it the type of an embed"
+		}
+		v.ForOwner += ". See https://github.com/sharelinks-dev/sharelinks/blob/main/docs/visitors.md#embeds"
 		p.write(w, http.StatusForbidden, v, site)
 	case place != placeOf(link):
 		p.RedirectTo(w, r, placeOf(link), link.Token)
@@ -82,6 +90,9 @@ func (p *Pages) Link(w http.ResponseWriter, r *http.Request, place Place, link s
 		v.State, v.Active, v.Persona, v.URL = "ready", true, link.PersonaName, p.URL(link)
 		// Relative, so that it is right behind any proxy and at any address that the page was loaded from.
 		v.Sessions = "../v1/share/" + url.PathEscape(link.Token) + "/sessions"
+		if link.UsageLimit > 0 {
+			v.Left = link.UsageLimit - link.UsageCount
+		}
 		if p.config.Engine != "" {
 			v.Player, v.Integrity, v.Engine = p.config.Player, p.config.Integrity, p.config.Engine
 		}
@@ -147,11 +158,13 @@ func (p *Pages) restrict(h http.Header, v linkView, ancestors string) {
 	if v.Nonce != "" {
 		policy = append(policy, "style-src 'nonce-"+v.Nonce+"'")
 	}
+	if v.Script() { // the nonce lets in the player too: the page's script gives it to the one element that loads it
+		policy = append(policy, "script-src 'nonce-"+v.Nonce+"'")
+	}
 	features := "microphone=(), autoplay=()"
 	if v.Active {
 		features = "microphone=(self), autoplay=(self)"
-		// The nonce lets in the player too: the page's script gives it to the one element that loads it.
-		policy = append(policy, "script-src 'nonce-"+v.Nonce+"'", "connect-src "+p.sources)
+		policy = append(policy, "connect-src "+p.sources)
 		if v.Engine != "" {
 			policy = append(policy, "media-src blob: mediastream:")
 		}
@@ -160,8 +173,12 @@ func (p *Pages) restrict(h http.Header, v linkView, ancestors string) {
 	h.Set("Content-Security-Policy", strings.Join(policy, "; "))
 	h.Set("Permissions-Policy", features+", accelerometer=(), camera=(), display-capture=(), fullscreen=(self), geolocation=(), "+
 		"gyroscope=(), magnetometer=(), midi=(), payment=(), usb=()")
-	if v.Place == Share {
+	switch v.Place {
+	case Share:
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	case Frame: // for sites that are isolated themselves
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+		h.Set("Cross-Origin-Embedder-Policy", "require-corp")
 	}
 }
 

@@ -1,12 +1,17 @@
 'use strict';
-// The page of a link that can be opened. The order matters: the microphone first, then the player, and only then the open, so
-// that neither a refusal nor a program that presses buttons spends a use.
+// The page of a link that can be opened. The order matters: the link and the microphone first, then the player, and only then the
+// open, so that neither a refusal nor a program that presses buttons spends a use.
 (() => {
 	const page = document.getElementById('visit');
-	const { sessions, player, integrity, engine } = page.dataset;
+	const { sessions, player, integrity, engine, left, forOwner } = page.dataset;
 	const { nonce } = document.currentScript;
-	let microphone = null;
-	let client = null;
+	const framed = window !== window.top;
+	const help = 'https://github.com/sharelinks-dev/sharelinks/blob/main/docs/visitors.md#embeds';
+
+	let conversation = null; // the one under way: what comes late from another changes nothing
+	let session = null; // a promise of the session that a use was spent for, until a conversation has had it
+	let uses = left === undefined ? Infinity : Number(left); // that this page knows to be left
+	let muted = false; // what the button says
 	let countdown = 0;
 
 	// Refusal names the section that says why it goes no further, and the seconds after which another attempt may work.
@@ -24,13 +29,27 @@
 			section.hidden = section.dataset.for !== state;
 		}
 		const section = page.querySelector(`section[data-for=${state}]`);
-		section.querySelector('h1').focus({ preventScroll: true });
-		// A screen reader reads the heading because it has the focus, and the words below it from here.
-		document.getElementById('status').textContent = section.querySelector('p:not(.above)')?.textContent ?? '';
+		const use = session ? 'kept' : { 0: 'none', 1: 'last', [Infinity]: 'any' }[uses] ?? 'some';
+		for (const note of section.querySelectorAll('[data-use]')) {
+			note.hidden = note.dataset.use !== use;
+			note.querySelector('b')?.replaceChildren(uses);
+		}
 		const retry = section.querySelector('button[data-do=start]');
 		clearInterval(countdown);
 		if (retry) {
+			retry.hidden = use === 'none';
 			waitFor(retry, wait);
+		}
+		section.querySelector('h1').focus({ preventScroll: true });
+		// A screen reader reads the heading because it has the focus, and the words below it from here.
+		document.getElementById('status').textContent = Array.from(section.querySelectorAll('p:not(.above, [hidden])'), (p) => p.textContent).join(' ');
+		tell({ state });
+	}
+
+	// tell says to the page that shows this one in a frame what state it is in. The session is never told.
+	function tell(message) {
+		if (framed) {
+			window.parent.postMessage({ source: 'share-link', ...message }, '*');
 		}
 	}
 
@@ -55,7 +74,8 @@
 		if (!navigator.mediaDevices?.getUserMedia) {
 			throw new Refusal('insecure');
 		}
-		if (window !== window.top && policy?.allowsFeature && !policy.allowsFeature('microphone')) {
+		if (framed && policy?.allowsFeature && !policy.allowsFeature('microphone')) {
+			console.warn(`sharelinks: no visitor can talk here, because the iframe has no allow="microphone; autoplay". See ${help}`);
 			throw new Refusal('embed');
 		}
 		try {
@@ -90,90 +110,156 @@
 		document.getElementById('persona')?.setAttribute('aria-hidden', !seen);
 	}
 
-	// open spends one use.
-	async function open() {
-		let response;
+	// ask sends a request to the service and returns the body of an answer of this status.
+	async function ask(method, address, seconds, status) {
+		const abort = new AbortController();
+		const timer = setTimeout(() => abort.abort(), seconds * 1000);
 		try {
-			response = await fetch(sessions, {
-				method: 'POST', cache: 'no-store', credentials: 'omit', signal: AbortSignal.timeout(45_000),
-			});
-			if (response.status === 201) {
+			// An access proxy in front of the service knows its users by a cookie.
+			const options = { method, cache: 'no-store', credentials: 'same-origin', redirect: 'manual', signal: abort.signal };
+			const response = await fetch(address, options);
+			const ours = /^application\/(problem\+)?json\b/.test(response.headers.get('Content-Type') ?? '');
+			if (response.status === status && ours) {
 				return await response.json();
 			}
+			throw await refusal(response, ours);
 		} catch (error) {
-			throw new Refusal(error.name === 'TimeoutError' ? 'slow' : 'lost');
+			throw error instanceof Refusal ? error : new Refusal(abort.signal.aborted ? 'slow' : 'lost');
+		} finally {
+			clearTimeout(timer);
 		}
-		const wait = Math.min(Number(response.headers.get('Retry-After')) || 0, 3600);
-		switch (response.status) {
-		case 403:
-			throw new Refusal('origin');
-		case 404:
-			throw new Refusal('unknown');
-		case 410: {
-			const problem = await response.json().catch(() => ({}));
-			const code = String(problem.type).split('/share-link-').pop();
-			throw new Refusal(['disabled', 'expired', 'exhausted'].includes(code) ? code : 'unknown');
-		}
-		case 504:
-			throw new Refusal('slow', wait);
-		}
-		throw new Refusal('busy', wait);
 	}
 
-	async function play(sessionToken) {
+	async function refusal(response, ours) {
+		const wait = Math.min(Number(response.headers.get('Retry-After')) || 0, 3600);
+		if (response.status === 429 || response.status >= 500) { // a proxy's too
+			return new Refusal(response.status === 504 ? 'slow' : 'busy', wait);
+		}
+		const kind = ours ? String((await response.json()).type).split('/').pop() : '';
+		return new Refusal({
+			'origin-not-allowed': 'origin', 'share-link-not-found': 'unknown', 'share-link-disabled': 'disabled',
+			'share-link-expired': 'expired', 'share-link-exhausted': 'exhausted',
+		}[kind] ?? 'intercepted');
+	}
+
+	// look asks whether the link can still be opened, before the visitor is asked for anything.
+	async function look() {
+		const { status } = await ask('GET', sessions.replace(/\/sessions$/, ''), 10, 200);
+		if (status !== 'ACTIVE') {
+			throw new Refusal(status.toLowerCase());
+		}
+	}
+
+	// open spends one use, unless a session is at hand that no conversation has had.
+	function open() {
+		if (!session) {
+			session = ask('POST', sessions, 45, 201).then(({ sessionToken }) => {
+				uses -= 1;
+				return sessionToken;
+			});
+			session.catch(() => { session = null; });
+		}
+		return session;
+	}
+
+	async function start() {
+		const mine = { client: null, microphone: null };
+		conversation = mine;
+		const goOn = () => {
+			if (conversation !== mine) {
+				stop(mine);
+				throw new Error('over');
+			}
+		};
+		try {
+			show('asking');
+			if (!session) {
+				await look();
+				goOn();
+			}
+			mine.microphone = await listen();
+			goOn();
+			for (const track of mine.microphone.getAudioTracks()) {
+				track.enabled = !muted;
+				track.onended = () => {
+					if (conversation === mine) {
+						page.dataset.state === 'live' ? show('unheard') : leave('nomicrophone');
+					}
+				};
+			}
+			show('connecting');
+			if (player) {
+				await load();
+				goOn();
+			}
+			const sessionToken = await open();
+			goOn();
+			if (!player) {
+				session = null;
+				leave('local');
+				return;
+			}
+			await play(mine, sessionToken);
+			goOn();
+			session = null;
+			show('live');
+		} catch (error) {
+			if (conversation === mine) {
+				leave(error instanceof Refusal ? error.state : 'lost', error.wait);
+			}
+		}
+	}
+
+	async function play(mine, sessionToken) {
 		const video = document.getElementById('persona');
-		video.onplaying = () => see(true);
-		client = globalThis.anam.createClient(sessionToken, { api: { baseUrl: engine }, metrics: { disableClientMetrics: true } });
-		client.addListener?.('CONNECTION_CLOSED', (reason) => {
-			if (client) {
+		video.onplaying = () => see(conversation === mine);
+		mine.client = globalThis.anam.createClient(sessionToken, { api: { baseUrl: engine }, metrics: { disableClientMetrics: true } });
+		mine.client.addListener?.('CONNECTION_CLOSED', (reason) => {
+			if (conversation === mine) {
+				session = null;
 				leave(['CONNECTION_CLOSED_CODE_NORMAL', 'CONNECTION_CLOSED_CODE_SERVER_CLOSED_CONNECTION'].includes(reason) ? 'ended' : 'lost');
 			}
 		});
 		try {
-			await client.streamToVideoElement(video.id, microphone);
+			await mine.client.streamToVideoElement(video.id, mine.microphone);
 		} catch (error) {
-			throw new Refusal(error.statusCode === 429 || error.statusCode === 503 ? 'busy' : 'lost');
-		}
-		if (client) { // it may have been closed meanwhile
-			show('live');
+			const busy = error.statusCode === 429 || error.statusCode === 503;
+			if (!busy && conversation === mine) {
+				session = null;
+			}
+			throw new Refusal(busy ? 'busy' : 'lost');
 		}
 	}
 
-	async function start() {
-		try {
-			show('asking');
-			microphone = await listen();
-			show('connecting');
-			if (player) {
-				await load();
-			}
-			const { sessionToken } = await open();
-			if (player) {
-				await play(sessionToken);
-			} else {
-				leave('local');
-			}
-		} catch (error) {
-			leave(error instanceof Refusal ? error.state : 'lost', error.wait);
-		}
+	// stop lets go of what a conversation holds.
+	function stop({ client, microphone }) {
+		client?.stopStreaming?.()?.catch?.(() => {});
+		microphone?.getTracks().forEach((track) => track.stop());
 	}
 
 	// leave ends the conversation and says why.
 	function leave(state, wait = 0) {
-		const streaming = client;
-		client = null;
-		streaming?.stopStreaming?.();
-		microphone?.getTracks().forEach((track) => track.stop());
-		microphone = null;
+		const mine = conversation;
+		conversation = null;
+		if (mine) {
+			stop(mine);
+		}
 		see(false);
 		show(state, wait);
 	}
 
+	// end is what the visitor wants: what has not begun is cancelled, and the use that it spent is kept for the next Start.
+	function end() {
+		if (conversation) {
+			leave(['live', 'unheard'].includes(page.dataset.state) ? 'ended' : 'ready');
+		}
+	}
+
 	function mute(button) {
-		const muted = button.getAttribute('aria-pressed') !== 'true';
+		muted = !muted;
 		button.setAttribute('aria-pressed', muted);
 		button.textContent = muted ? 'Unmute' : 'Mute';
-		microphone?.getAudioTracks().forEach((track) => { track.enabled = !muted; });
+		conversation?.microphone?.getAudioTracks().forEach((track) => { track.enabled = !muted; });
 	}
 
 	page.addEventListener('click', ({ target }) => {
@@ -186,14 +272,44 @@
 			mute(button);
 			break;
 		case 'end':
-			leave('ended');
+			end();
 			break;
 		}
 	});
-	addEventListener('pagehide', () => {
-		if (client) {
-			leave('ended');
+	if (framed) {
+		addEventListener('keydown', ({ key }) => {
+			if (key === 'Escape') {
+				tell({ key });
+			}
+		});
+		tell({ state: page.dataset.state });
+	}
+	if (forOwner) {
+		console.warn(forOwner);
+	}
+	if (!sessions) { // it cannot be opened
+		return;
+	}
+	addEventListener('beforeunload', (event) => {
+		if (session || ['live', 'unheard'].includes(page.dataset.state)) { // a use would be lost
+			event.preventDefault();
+			event.returnValue = true;
 		}
 	});
+	addEventListener('pagehide', end);
+	if (framed) {
+		// Which sites may show this page in a frame is decided by frame-ancestors.
+		addEventListener('message', ({ source, data }) => {
+			if (source !== window.parent || data?.source !== 'share-link') {
+				return;
+			}
+			if (data.end === true) {
+				end();
+			}
+			if (data.theme === 'dark' || data.theme === 'light') {
+				document.documentElement.dataset.theme = data.theme;
+			}
+		});
+	}
 	page.querySelector('[data-for=ready] button').disabled = false;
 })();
