@@ -217,7 +217,7 @@ func TestBehindAnAccessProxy(t *testing.T) {
 	if text := in(t, ctx, "intercepted", nil); !strings.Contains(text, "sign in again") {
 		t.Errorf("the page says %q", text)
 	}
-	eval(t, ctx, `(document.cookie = 'access=1', globalThis.answered = new Promise((done) => {
+	eval(t, ctx, `(document.cookie = 'access=1; path=/', globalThis.answered = new Promise((done) => {
 		const { fetch } = globalThis;
 		globalThis.fetch = (...request) => fetch(...request).then((response) => { done(response.status); return response; });
 	}), null)`)
