@@ -265,3 +265,25 @@ func (s *Store) ForgetVisits(ctx context.Context, before time.Time) (int, error)
 		return deleteOld(d.visits, func(v sharelink.Visit) bool { return v.At.Before(before) }), nil
 	})
 }
+
+// EraseVisits implements sharelink.Store.
+func (s *Store) EraseVisits(ctx context.Context, organization, link uuid.UUID) (sharelink.Erasure, error) {
+	return alone(ctx, s, func(d *Data) (erased sharelink.Erasure, err error) {
+		for id, v := range d.visits {
+			switch {
+			case v.OrganizationID != organization || v.LinkID != link:
+			case v.Pending:
+				v.Origin, v.Client, v.Address = "", "", ""
+				d.visits[id] = v
+				erased.Pending++
+			default:
+				delete(d.visits, id)
+				erased.Removed++
+			}
+		}
+		if erased == (sharelink.Erasure{}) {
+			_, err = d.link(organization, link)
+		}
+		return erased, err
+	})
+}

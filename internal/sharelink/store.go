@@ -59,6 +59,10 @@ type Store interface {
 	Visits(ctx context.Context, organization, link uuid.UUID, p Paging) (Page[Visit], error)
 	// ForgetVisits removes the visits before this instant, of all links, and returns how many there were.
 	ForgetVisits(ctx context.Context, before time.Time) (int, error)
+	// EraseVisits removes the visits of the organization's link, or of one that it deleted. Uses stay as they are counted. A visit
+	// that is pending loses what it says of its visitor; the rest stays, because its use may have to be given back. It is a NotFound
+	// when the organization has no such link and there are no such visits.
+	EraseVisits(ctx context.Context, organization, link uuid.UUID) (Erasure, error)
 
 	CreateOrganization(ctx context.Context, o Organization) error
 	// Organizations returns all, by name.

@@ -25,6 +25,12 @@ type Visit struct {
 	Address        string // see CoarseAddress
 }
 
+// Erasure is how many visits of a link were erased.
+type Erasure struct {
+	Removed int // visits that are gone
+	Pending int // visits that are pending, of which nothing of the visitor is left
+}
+
 // Visitor is what is known of the caller who opens a link.
 type Visitor struct {
 	Origin    string     // the Origin header as it came, "" when there was none

@@ -51,6 +51,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"abandons what was settled":            {"Abandon"},
 		"shows visits to everybody":            {"VisitsOfOthers"},
 		"forgets visits too early":             {"ForgetVisits"},
+		"does not erase visits":                {"EraseVisits", "EraseManyVisits"},
 		"signs with any key":                   {"FirstSigningKey"},
 		"keeps old signing keys":               {"SigningKeys"},
 	} {
@@ -318,6 +319,13 @@ func (f *faulty) Visits(ctx context.Context, organization, link uuid.UUID, p sha
 		organization = owner.(uuid.UUID)
 	}
 	return f.Store.Visits(ctx, organization, link, p)
+}
+
+func (f *faulty) EraseVisits(ctx context.Context, organization, link uuid.UUID) (sharelink.Erasure, error) {
+	if f.fault == "does not erase visits" {
+		return sharelink.Erasure{}, nil
+	}
+	return f.Store.EraseVisits(ctx, organization, link)
 }
 
 func (f *faulty) ForgetVisits(ctx context.Context, before time.Time) (int, error) {

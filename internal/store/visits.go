@@ -31,6 +31,14 @@ WHERE organization_id = $1 AND id = $2 AND usage_count > 0`
 	countVisits  = `SELECT COUNT(*) FROM visits WHERE link_id = $1`
 	selectVisits = `SELECT ` + visitColumns + ` FROM visits WHERE link_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3`
 
+	// The visits of a link are erased in the order of their ids, those after $3 up to $4 in one step.
+	selectNextVisits = `SELECT id FROM visits WHERE link_id = $1 AND organization_id = $2 AND id > $3 ORDER BY id LIMIT $4`
+	blankVisits      = `
+UPDATE visits SET origin = '', client = '', address = ''
+WHERE link_id = $1 AND organization_id = $2 AND id > $3 AND id <= $4 AND pending`
+	eraseVisits = `
+DELETE FROM visits WHERE link_id = $1 AND organization_id = $2 AND id > $3 AND id <= $4 AND NOT pending`
+
 	// Ids of visits begin with their instant, so those before an instant are those below its smallest id.
 	deleteVisits = `DELETE FROM visits WHERE id IN (SELECT id FROM visits WHERE id < $1 ORDER BY id LIMIT $2)`
 )
@@ -183,4 +191,50 @@ func (s *Store) ForgetVisits(ctx context.Context, before time.Time) (int, error)
 			return forgotten, nil
 		}
 	}
+}
+
+// EraseVisits implements sharelink.Store.
+func (s *Store) EraseVisits(ctx context.Context, organization, link uuid.UUID) (sharelink.Erasure, error) {
+	var erased sharelink.Erasure
+	for last := uuid.Nil; ; {
+		next, err := change(ctx, s, organization, "erase_visits", func(ctx context.Context, tx querier) (erasedBatch, error) {
+			return eraseBatch(ctx, tx, organization, link, last)
+		})
+		if err != nil {
+			return erased, err
+		}
+		erased.Removed += next.Removed
+		erased.Pending += next.Pending
+		if next.visits < sweepBatch {
+			break
+		}
+		last = next.last
+	}
+	if erased == (sharelink.Erasure{}) {
+		_, err := s.Link(ctx, organization, link)
+		return erased, err
+	}
+	return erased, nil
+}
+
+// erasedBatch is what was erased in one transaction.
+type erasedBatch struct {
+	sharelink.Erasure
+	visits int
+	last   uuid.UUID
+}
+
+// eraseBatch erases the visits after an id. Those that are pending come first: one that is settled before its row is locked is
+// none that is pending, and is removed with the others.
+func eraseBatch(ctx context.Context, tx querier, organization, link, after uuid.UUID) (batch erasedBatch, err error) {
+	ids, err := all(number[uuid.UUID], selectNextVisits, link, organization, after, sweepBatch)(ctx, tx)
+	if err != nil || len(ids) == 0 {
+		return batch, err
+	}
+	batch.visits, batch.last = len(ids), ids[len(ids)-1]
+	these := []any{link, organization, after, batch.last}
+	blank, erase := &statement{sql: blankVisits, args: these}, &statement{sql: eraseVisits, args: these}
+	err = tx.run(ctx, blank, erase)
+	batch.Pending, batch.Removed = blank.affected, erase.affected
+	return batch, err
 }

@@ -140,6 +140,10 @@ func (a *alternating) ForgetVisits(ctx context.Context, before time.Time) (int, 
 	return a.next().ForgetVisits(ctx, before)
 }
 
+func (a *alternating) EraseVisits(ctx context.Context, organization, link uuid.UUID) (sharelink.Erasure, error) {
+	return a.next().EraseVisits(ctx, organization, link)
+}
+
 func (a *alternating) SigningKeys(ctx context.Context, first sharelink.SigningKey) ([]sharelink.SigningKey, error) {
 	return a.next().SigningKeys(ctx, first)
 }

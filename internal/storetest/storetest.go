@@ -79,6 +79,8 @@ var laws = []law{
 	{"SettleConcurrently", testSettleConcurrently, false},
 	{"VisitPages", testVisitPages, false},
 	{"VisitsOfOthers", testVisitsOfOthers, false},
+	{"EraseVisits", testEraseVisits, false},
+	{"EraseManyVisits", testEraseManyVisits, false},
 	{"Organizations", testOrganizations, false},
 	{"Personas", testPersonas, false},
 	{"PersonaRemovalKeepsLinks", testPersonaRemovalKeepsLinks, false},

@@ -335,3 +335,99 @@ func testForgetVisits(t T, s suite) {
 	}
 	equal(t, "visits", s.visited(t, link), []sharelink.Visit{young})
 }
+
+// What is erased is gone, the uses stay, and a use that is not settled can still be given back. Other links keep their visits.
+func testEraseVisits(t T, s suite) {
+	ctx, org := t.Context(), s.organization(t)
+	link, other := s.create(t, org, epoch), s.create(t, org, epoch)
+	erase := func(what string, of uuid.UUID, want sharelink.Erasure) {
+		t.Helper()
+		got, err := s.EraseVisits(ctx, org, of)
+		noError(t, err)
+		equal(t, what, got, want)
+	}
+	erase("no visit", link.ID, sharelink.Erasure{})
+
+	opened, _ := s.spend(t, link, epoch)
+	_, err := s.Settle(ctx, opened, sharelink.Opened)
+	noError(t, err)
+	refused := s.visit(t, link, epoch.Add(time.Millisecond))
+	refused.Outcome = sharelink.OriginRefused
+	noError(t, s.AddVisit(ctx, refused))
+	pending, _ := s.spend(t, link, epoch.Add(2*time.Millisecond))
+	kept, _ := s.spend(t, other, epoch)
+	link.UsageCount, other.UsageCount = 2, 1
+
+	erase("one opened, one refused, one pending", link.ID, sharelink.Erasure{Removed: 2, Pending: 1})
+	pending.Origin, pending.Client, pending.Address = "", "", ""
+	equal(t, "visits", s.visited(t, link), []sharelink.Visit{pending})
+	equal(t, "visits of the other", s.visited(t, other), []sharelink.Visit{kept})
+	s.holds(t, link)
+	s.holds(t, other)
+
+	settled, err := s.Settle(ctx, pending, sharelink.UpstreamRefused)
+	noError(t, err)
+	if !settled {
+		t.Error("the visit that was pending could not be settled")
+	}
+	link.UsageCount = 1
+	s.holds(t, link)
+	erase("the one that was pending", link.ID, sharelink.Erasure{Removed: 1})
+	equal(t, "visits", s.visited(t, link), []sharelink.Visit{})
+	s.holds(t, link)
+
+	// The visits of a link that was deleted are still kept.
+	_, err = s.DeleteLink(ctx, org, other.ID)
+	noError(t, err)
+	_, err = s.Settle(ctx, kept, sharelink.Opened)
+	noError(t, err)
+	_, err = s.EraseVisits(ctx, s.organization(t), other.ID)
+	wantCode(t, "erase the visits of another organization's link", err, sharelink.NotFound)
+	erase("of a deleted link", other.ID, sharelink.Erasure{Removed: 1})
+	for what, id := range map[string]uuid.UUID{"a deleted link without visits": other.ID, "no link": newID(t, epoch)} {
+		_, err := s.EraseVisits(ctx, org, id)
+		wantCode(t, "erase the visits of "+what, err, sharelink.NotFound)
+	}
+}
+
+// All are erased, however many there are, while others are added and settled. None that was there before is left.
+func testEraseManyVisits(t T, s suite) {
+	link := s.create(t, s.organization(t), epoch, func(l *sharelink.Link) { l.UsageLimit = 0 })
+	const old = 1100 // more than any store erases in one go
+	pending := make([]sharelink.Visit, concurrency)
+	together(concurrency, func(i int) {
+		for range old / concurrency {
+			if err := s.AddVisit(t.Context(), s.visit(t, link, epoch)); err != nil {
+				t.Error(err)
+			}
+		}
+		pending[i] = s.visit(t, link, epoch)
+		pending[i].Pending = true
+		if _, _, err := s.Spend(t.Context(), link.Token, pending[i]); err != nil {
+			t.Error(err)
+		}
+	})
+	erased := make(chan sharelink.Erasure, 1)
+	together(concurrency+1, func(i int) {
+		if i == concurrency {
+			n, err := s.EraseVisits(t.Context(), link.OrganizationID, link.ID)
+			if err != nil {
+				t.Error(err)
+			}
+			erased <- n
+			return
+		}
+		if settled, err := s.Settle(t.Context(), pending[i], sharelink.UpstreamRefused); !settled || err != nil {
+			t.Errorf("settled is %v, %v", settled, err)
+		}
+	})
+	if n := <-erased; n.Removed+n.Pending != old+concurrency {
+		t.Errorf("%d visits were removed and %d are pending, want %d together", n.Removed, n.Pending, old+concurrency)
+	}
+	s.holds(t, link) // every use was given back
+	for _, v := range s.visited(t, link) {
+		if v.Origin != "" || v.Client != "" || v.Address != "" {
+			t.Errorf("this is left of a visitor: %+v", v)
+		}
+	}
+}
