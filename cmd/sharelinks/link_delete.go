@@ -89,5 +89,5 @@ func (p *program) confirm(question string) error {
 	case "y", "yes":
 		return nil
 	}
-	return errors.New("nothing was deleted")
+	return errors.New("nothing was changed")
 }

@@ -52,7 +52,7 @@ share-links API work with it unchanged.`,
 	}
 	addGroup("The service:", p.serve())
 	addGroup("Share links, of this service or of another server:", p.link())
-	addGroup("Its database, also while it runs:", d.organization(), d.key(), d.persona(), d.signingKey(),
+	addGroup("Its database, also while it runs:", d.organization(), d.key(), d.persona(), d.signingKey(), d.visit(),
 		d.backup(), d.restore(), d.check())
 	addGroup("For tests:", p.proxy(), p.stub())
 	root.AddCommand(p.spec(), p.version())

@@ -61,6 +61,13 @@ func (s *Service) RemovePersona(ctx context.Context, organization string, id uui
 	})
 }
 
+// EraseVisits erases the visits of an organization's link, or of one that it deleted. Errors: NotFound, Unavailable.
+func (s *Service) EraseVisits(ctx context.Context, organization string, link uuid.UUID) (sharelink.Erasure, error) {
+	return inOrganization(ctx, s, organization, func(ctx context.Context, org uuid.UUID) (sharelink.Erasure, error) {
+		return s.options.Store.EraseVisits(ctx, org, link)
+	})
+}
+
 // inOrganization calls do with the id of the organization of this name.
 func inOrganization[T any](ctx context.Context, s *Service, name string, do func(ctx context.Context, org uuid.UUID) (T, error)) (T, error) {
 	org, err := s.OrganizationNamed(ctx, name)

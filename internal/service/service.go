@@ -25,7 +25,6 @@ type plain interface {
 	Link(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error)
 	DeleteLink(ctx context.Context, organization, id uuid.UUID) (sharelink.Link, error)
 	Visits(ctx context.Context, organization, link uuid.UUID, p sharelink.Paging) (sharelink.Page[sharelink.Visit], error)
-	EraseVisits(ctx context.Context, organization, link uuid.UUID) (sharelink.Erasure, error)
 	Organizations(ctx context.Context) ([]sharelink.Organization, error)
 	OrganizationNamed(ctx context.Context, name string) (sharelink.Organization, error)
 	SetWatermarkRemoval(ctx context.Context, organization string, allowed bool) (sharelink.Organization, error)

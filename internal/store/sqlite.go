@@ -136,13 +136,14 @@ func (e *sqlite) eachByItself(ctx context.Context, batch []*job) error {
 
 // writerDSN has the settings in it, so that whichever connection is opened has them. synchronous=FULL is what makes an
 // acknowledged write survive a power cut: with NORMAL, WAL mode syncs at checkpoints only. The cache, 64 MiB when it is
-// full, holds the index of the tokens, which are random: each create needs another page of it.
+// full, holds the index of the tokens, which are random: each create needs another page of it. What is deleted is overwritten
+// (secure_delete), so that neither the file nor a copy of it has what was erased.
 func writerDSN(path string, volatile bool) string {
 	synchronous := "FULL"
 	if volatile {
 		synchronous = "OFF"
 	}
-	return dsn(path, "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)", "cache_size(-65536)",
+	return dsn(path, "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)", "secure_delete(1)", "cache_size(-65536)",
 		fmt.Sprintf("journal_size_limit(%d)", walLimit))
 }
 

@@ -352,3 +352,41 @@ func TestLongReader(t *testing.T) {
 		t.Errorf("the database has %d bytes, %v", info.Size(), err)
 	}
 }
+
+// What was erased is not in the file either, where a copy of it would be read.
+func TestErasedVisitsAreNotInTheFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "links.db")
+	const visitor = "https://visited.example"
+	there := func(change func(s *Store)) bool {
+		t.Helper()
+		s, err := Open(t.Context(), "sqlite:"+path, Options{Volatile: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Contains(content(t, path), []byte(visitor))
+	}
+	at := time.UnixMilli(1)
+	organization, link := uuid.New(), uuid.New()
+	if !there(func(s *Store) {
+		for i := range 500 { // some pages full
+			v := sharelink.Visit{ID: sharelink.NewID(at), LinkID: link, OrganizationID: organization, At: at, Outcome: sharelink.Opened, Origin: visitor, Pending: i%50 == 0}
+			if err := s.AddVisit(t.Context(), v); err != nil {
+				t.Error(err)
+			}
+		}
+	}) {
+		t.Error("visits are not in the file")
+	}
+	if there(func(s *Store) {
+		if got, err := s.EraseVisits(t.Context(), organization, link); err != nil || got != (sharelink.Erasure{Removed: 490, Pending: 10}) {
+			t.Errorf("%+v were erased, error %v", got, err)
+		}
+	}) {
+		t.Error("visits that were erased are still in the file")
+	}
+}
