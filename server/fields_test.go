@@ -10,7 +10,6 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 	"github.com/sharelinks-dev/sharelinks/internal/service"
 )
 
@@ -24,11 +23,7 @@ const wherePropertiesGo = `a property of a link is handled in
 // and list answer, at the property's bounds. The properties and the values come from the document.
 func TestEveryPropertyComesBack(t *testing.T) {
 	t.Parallel()
-	for engine, on := range map[string]func(t testing.TB) func(*Config){
-		"memory":     func(testing.TB) func(*Config) { return func(*Config) {} },
-		"SQLite":     onSQLite,
-		"PostgreSQL": func(t testing.TB) func(*Config) { return func(c *Config) { c.Database = pgtest.NewDatabase(t) } },
-	} {
+	for engine, on := range engines {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			ts := start(t, nil, on(t))

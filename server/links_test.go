@@ -91,28 +91,6 @@ func TestDeleteOnce(t *testing.T) {
 	ts.send("PUT", path, "{}").want(404)
 }
 
-func TestAnotherOrganizationsLinkDoesNotExist(t *testing.T) {
-	t.Parallel()
-	ts := start(t, nil)
-	id := ts.create("")["id"].(string)
-	if _, err := ts.service.CreateOrganization(t.Context(), "other", false); err != nil {
-		t.Fatal(err)
-	}
-	key, _, err := ts.service.CreateKey(t.Context(), "other", "", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := "Authorization: Bearer " + key
-	ts.send("GET", "/v1/share-links/"+id, "", other).want(404)
-	ts.send("PUT", "/v1/share-links/"+id, "{}", other).want(404)
-	ts.send("DELETE", "/v1/share-links/"+id, "", other).want(404)
-	if meta := ts.send("GET", "/v1/share-links", "", other).want(200).object()["meta"].(map[string]any); meta["total"] != 0.0 {
-		t.Error(meta)
-	}
-	ts.send("POST", "/v1/share-links", `{"personaId":"`+cara+`"}`, other).want(404) // nor does its persona
-	ts.send("GET", "/v1/share-links/"+id, "").want(200)
-}
-
 func TestList(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)

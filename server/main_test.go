@@ -25,6 +25,7 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/contract"
 	"github.com/sharelinks-dev/sharelinks/internal/contracttest"
 	"github.com/sharelinks-dev/sharelinks/internal/memstore"
+	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
 	"github.com/sharelinks-dev/sharelinks/internal/proxy"
 	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
@@ -115,6 +116,13 @@ const inMemory = "memory"
 // onSQLite puts the database into a file.
 func onSQLite(t testing.TB) func(*Config) {
 	return func(c *Config) { c.Database = "sqlite:" + filepath.Join(t.TempDir(), "test.db") }
+}
+
+// engines are the databases that there can be, by name.
+var engines = map[string]func(t testing.TB) func(*Config){
+	"memory":     func(testing.TB) func(*Config) { return func(*Config) {} },
+	"SQLite":     onSQLite,
+	"PostgreSQL": func(t testing.TB) func(*Config) { return func(c *Config) { c.Database = pgtest.NewDatabase(t) } },
 }
 
 // loadClosed reads the contract as the proxy holds servers to it: without a field beyond it.
