@@ -141,13 +141,13 @@ func TestKeysAreComparedByTheirHash(t *testing.T) {
 	}
 }
 
-// nearly returns a key that differs in its last letter.
-func nearly(key string) string {
+// nearly returns an API key or a token that differs in its last letter.
+func nearly(secret string) string {
 	last := "1"
-	if strings.HasSuffix(key, last) {
+	if strings.HasSuffix(secret, last) {
 		last = "2"
 	}
-	return key[:len(key)-1] + last
+	return secret[:len(secret)-1] + last
 }
 
 // What a stolen database file has: tokens as they are, and of API keys their hashes only.

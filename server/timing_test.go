@@ -42,13 +42,26 @@ func BenchmarkAnotherOrganizationsLink(b *testing.B) {
 	})
 }
 
-// BenchmarkNearlyRightKey measures whether the time of an answer tells a key that is right but for its last letter from any other.
-func BenchmarkNearlyRightKey(b *testing.B) {
+// BenchmarkNearlyRight measures whether the time of an answer tells an API key or a token that is right but for its last letter
+// from any other.
+func BenchmarkNearlyRight(b *testing.B) {
 	onBothEngines(b, func(b *testing.B, ts *testServer) {
-		of := func(key string) func() *http.Request {
-			return func() *http.Request { return requestOf("GET", "/v1/share-links", "", key) }
+		for range 1000 {
+			ts.create("")
 		}
-		compareTimes(b, ts, http.StatusUnauthorized, of(nearly(ts.key)), of(sharelink.NewSecret()))
+		token := ts.token()
+		b.Run("key", func(b *testing.B) {
+			of := func(key string) func() *http.Request {
+				return func() *http.Request { return requestOf("GET", "/v1/share-links", "", key) }
+			}
+			compareTimes(b, ts, http.StatusUnauthorized, of(nearly(ts.key)), of(sharelink.NewSecret()))
+		})
+		b.Run("token", func(b *testing.B) {
+			of := func(token string) func() *http.Request {
+				return func() *http.Request { return requestOf("GET", "/v1/share/"+token, "", ts.key) }
+			}
+			compareTimes(b, ts, http.StatusNotFound, of(nearly(token)), of(sharelink.NewToken()))
+		})
 	})
 }
 

@@ -208,8 +208,12 @@ func TestVisits(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
-	if log := ts.log.String(); strings.Contains(log, token) || strings.Contains(m, token) || !strings.Contains(log, link["id"].(string)) {
+	log := ts.log.String()
+	if strings.Contains(log, token) || strings.Contains(m, token) || !strings.Contains(log, link["id"].(string)) {
 		t.Error("the token is in the log or the metrics, or the link's id is not in the log")
+	}
+	if strings.Contains(log, "127.0.0.") || strings.Contains(log, "Firefox") {
+		t.Errorf("the log has more of a visitor than the visit:\n%s", log)
 	}
 }
 
