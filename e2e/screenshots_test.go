@@ -100,6 +100,13 @@ func TestScreenshots(t *testing.T) {
 	}
 
 	address, _ := p.link(nil)
+	// What a chat shows of every link is in the binary.
+	g.view(1200, 630, "light")
+	do(t, g.ctx, chromedp.Navigate(address))
+	in(t, g.ctx, "ready", nil)
+	eval(t, g.ctx, `document.querySelectorAll('section, footer, noscript').forEach((e) => e.remove())`)
+	g.shoot("../../internal/pages/preview")
+	g.view(720, 480, "light")
 	at(address, "ready", "ready")
 	at(address+"?theme=dark", "ready", "ready-dark")
 	g.view(320, 568, "light")

@@ -43,6 +43,7 @@ func (s *Server) docs() echo.HandlerFunc {
 		header.Set("Content-Security-Policy", docs.policy)
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cache-Control", "public, max-age=300") // as embed.js: its files have no version in their names
 		switch file := c.Param("*"); {
 		case file == "":
 			return c.HTMLBlob(http.StatusOK, docs.page)

@@ -1,10 +1,13 @@
 package server
 
 import (
+	"compress/gzip"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	sharelinks "github.com/sharelinks-dev/sharelinks"
@@ -31,19 +34,25 @@ func (s *Server) servePages(e *echo.Echo) {
 	e.GET("/readyz", s.ready)
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{})))
 	e.GET("/.well-known/jwks.json", s.keySet)
-	e.GET("/share/:token", func(c echo.Context) error { return s.showLink(c, pages.Share) })
-	e.GET("/frame/:token", func(c echo.Context) error { return s.showLink(c, pages.Frame) })
-	e.GET("/embed.js", echo.WrapHandler(http.HandlerFunc(s.pages.EmbedScript)))
+	compress := middleware.GzipWithConfig(middleware.GzipConfig{Level: gzip.BestSpeed, MinLength: 1024})
+	e.GET("/share/:token", func(c echo.Context) error { return s.showLink(c, pages.Share) }, compress)
+	e.GET("/frame/:token", func(c echo.Context) error { return s.showLink(c, pages.Frame) }, compress)
+	for path, asset := range pages.Assets() {
+		e.GET(path, echo.WrapHandler(asset))
+	}
 	docs := s.docs()
 	e.GET("/docs", docs)
 	e.GET("/docs/*", docs)
+	var problems []pages.Problem
 	for _, k := range kinds {
-		if k.meaning == "" {
-			continue // a name with two statuses has one page
+		if k.meaning != "" { // a name with two statuses has one page
+			problems = append(problems, pages.Problem{
+				Code: k.name, Status: k.status, StatusText: http.StatusText(k.status), Title: k.title, Meaning: k.meaning, Remedy: k.remedy,
+			})
 		}
-		e.GET("/problems/"+k.name, echo.WrapHandler(s.pages.Problem(pages.Problem{
-			Code: k.name, Status: k.status, StatusText: http.StatusText(k.status), Title: k.title, Meaning: k.meaning, Remedy: k.remedy,
-		})))
+	}
+	for code, page := range s.pages.Problems(problems) {
+		e.GET(strings.TrimSuffix("/problems/"+code, "/"), echo.WrapHandler(page))
 	}
 }
 

@@ -117,7 +117,11 @@ func TestEveryKindIsInTheContract(t *testing.T) {
 func TestEveryProblemHasAPage(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
+	index := string(ts.send("GET", "/problems", "").want(200).body)
 	for _, k := range kinds {
+		if !strings.Contains(index, `href="problems/`+k.name+`"`) {
+			t.Errorf("%s is not in the list", k.name)
+		}
 		a := ts.send("GET", "/problems/"+k.name, "").want(200)
 		if !strings.Contains(string(a.body), k.title) || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
 			t.Errorf("%s: %v", k.name, a.header)

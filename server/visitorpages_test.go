@@ -71,7 +71,10 @@ func TestVisitorPageOfEveryState(t *testing.T) {
 	active := ts.token()
 	ts.look("/share/" + active).want(200).seen("ready")
 	embed := ts.token(`"type":"PLAYER_EMBED"`)
-	ts.look("/frame/" + embed).want(200).seen("ready")
+	frame := ts.look("/frame/" + embed).want(200).seen("ready")
+	if frame.header.Get("Cross-Origin-Resource-Policy") != "cross-origin" || frame.header.Get("Cross-Origin-Embedder-Policy") != "require-corp" {
+		t.Errorf("an isolated site cannot show %v", frame.header)
+	}
 
 	used := ts.token(`"usageLimit":1`)
 	ts.open(used).want(201)
@@ -440,6 +443,49 @@ func TestEmbedScript(t *testing.T) {
 	ts.look("/embed.js", "If-None-Match: "+a.header.Get("ETag")).want(304)
 	if a := ts.send("HEAD", "/embed.js", "").want(200); len(a.body) != 0 {
 		t.Error("HEAD has a body")
+	}
+}
+
+// Pages, and the files beside them, are compressed for those who take that.
+func TestCompression(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	for _, path := range []string{"/share/" + ts.token(), "/frame/" + ts.token(`"type":"ORB_EMBED","allowAllOrigins":true`), "/embed.js"} {
+		plain := ts.look(path, "Accept-Encoding: identity").want(200)
+		zipped := ts.look(path, "Accept-Encoding: gzip, br").want(200)
+		if zipped.header.Get("Content-Encoding") != "gzip" || plain.header.Get("Content-Encoding") != "" || zipped.header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: %v and %v", path, plain.header, zipped.header)
+		}
+		if len(zipped.body)*2 > len(plain.body) {
+			t.Errorf("%s: %d bytes compressed, %d plain", path, len(zipped.body), len(plain.body))
+		}
+		if plain.header.Get("ETag") != "" && plain.header.Get("ETag") == zipped.header.Get("ETag") {
+			t.Errorf("%s: other bytes have the same ETag", path)
+		}
+	}
+}
+
+// Browsers, crawlers and chats find what they look for beside the pages.
+func TestAssets(t *testing.T) {
+	t.Parallel()
+	ts := start(t, nil)
+	page := string(ts.look("/share/" + ts.token()).body)
+	if want := `property="og:image" content="http://links.test/preview.png"`; !strings.Contains(page, want) {
+		t.Errorf("no %s in %s", want, page)
+	}
+	for path, c := range map[string]struct{ kind, starts string }{
+		"/favicon.ico": {"image/svg+xml", "<svg "},
+		"/preview.png": {"image/png", "\x89PNG"},
+		"/robots.txt":  {"text/plain; charset=utf-8", "User-agent: *"},
+		"/embed.d.ts":  {"text/plain; charset=utf-8", "// The element <share-link>"},
+	} {
+		a := ts.look(path).want(200)
+		if a.header.Get("Content-Type") != c.kind || !strings.HasPrefix(string(a.body), c.starts) {
+			t.Errorf("%s: %v, %.40q", path, a.header, a.body)
+		}
+	}
+	if got := ts.look("/docs").want(200).header.Get("Cache-Control"); got != "public, max-age=300" {
+		t.Errorf("/docs: Cache-Control %q", got)
 	}
 }
 

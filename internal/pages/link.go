@@ -53,6 +53,7 @@ type linkView struct {
 	JS       template.JS
 	Persona  string
 	URL      string // where the link is opened
+	Preview  string // URL of a picture for previews in chats
 	Sessions string // where to POST
 	Left     int    // the uses that are left, 0 for any number
 	Site     string // the origin that shows the page in a frame and may not
@@ -115,7 +116,7 @@ func (p *Pages) NoLink(w http.ResponseWriter, r *http.Request, place Place, stat
 }
 
 func (p *Pages) view(r *http.Request, place Place) linkView {
-	return linkView{Place: place, Theme: themeOf(r), Nonce: rand.Text(), CSS: template.CSS(linkCSS), JS: template.JS(linkJS)} //nolint:gosec // embedded in pages.go
+	return linkView{Place: place, Theme: themeOf(r), Nonce: rand.Text(), Preview: p.config.PublicURL() + "/preview.png", CSS: template.CSS(linkCSS), JS: template.JS(linkJS)} //nolint:gosec // embedded in pages.go
 }
 
 func (p *Pages) write(w http.ResponseWriter, status int, v linkView, ancestors string) {
@@ -154,7 +155,7 @@ func (p *Pages) restrict(h http.Header, v linkView, ancestors string) {
 	if ancestors == "" {
 		ancestors = "'none'"
 	}
-	policy := []string{"default-src 'none'", "base-uri 'none'", "form-action 'none'", "img-src data:", "frame-ancestors " + ancestors}
+	policy := []string{"default-src 'none'", "base-uri 'none'", "form-action 'none'", "img-src 'self'", "frame-ancestors " + ancestors}
 	if v.Nonce != "" {
 		policy = append(policy, "style-src 'nonce-"+v.Nonce+"'")
 	}

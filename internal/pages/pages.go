@@ -4,13 +4,10 @@ package pages
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"fmt"
 	"html/template"
 	"net/http"
 	"strings"
-	"time"
 )
 
 var (
@@ -20,8 +17,6 @@ var (
 	linkCSS string
 	//go:embed link/link.js
 	linkJS string
-	//go:embed embed.js
-	embedScript string
 	//go:embed problem.html
 	problemHTML string
 )
@@ -53,21 +48,6 @@ func New(config Config) *Pages {
 	}
 }
 
-var embedETag = fmt.Sprintf(`"%x"`, sha256.Sum256([]byte(embedScript)))
-
-// EmbedScript serves the script that defines <share-link>. Sites load it, so it may be cached for a while, but not for
-// long: a fault in it is on all of them.
-func (*Pages) EmbedScript(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Type", "text/javascript; charset=utf-8")
-	h.Set("Cache-Control", "public, max-age=300")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("ETag", embedETag)
-	http.ServeContent(w, r, "embed.js", time.Time{}, strings.NewReader(embedScript))
-}
-
 // Problem is what a page says about one kind of problem.
 type Problem struct {
 	Code       string
@@ -78,16 +58,28 @@ type Problem struct {
 	Remedy     string
 }
 
-// Problem returns the handler of the page that explains a kind of problem.
-func (p *Pages) Problem(problem Problem) http.HandlerFunc {
+// Problems returns the handlers of the pages that explain kinds of problems, by code; that of "" lists them all.
+func (p *Pages) Problems(problems []Problem) map[string]http.Handler {
+	handlers := map[string]http.Handler{"": p.explain(struct {
+		Problem
+		All []Problem
+	}{All: problems})}
+	for _, problem := range problems {
+		handlers[problem.Code] = p.explain(problem)
+	}
+	return handlers
+}
+
+func (p *Pages) explain(problem any) http.Handler {
 	var b bytes.Buffer
 	if err := p.problem.Execute(&b, problem); err != nil {
 		panic(err) // the template and the problem are ours, and a buffer takes all
 	}
-	return func(w http.ResponseWriter, _ *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=300")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		writeHTML(w, http.StatusOK, b.Bytes())
-	}
+	})
 }
 
 func writeHTML(w http.ResponseWriter, status int, page []byte) {
