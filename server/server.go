@@ -275,14 +275,19 @@ func (s *Server) strictTransport(u *url.URL) []string {
 	return []string{"max-age=31536000"}
 }
 
-// Run listens, calls ready with where it listens, a URL or unix:PATH, and serves until ctx ends. Then it takes no more requests, lets
-// those in flight finish within Config.ShutdownTimeout, closes the database and returns nil when all went well.
-func (s *Server) Run(ctx context.Context, ready func(url string)) (err error) {
-	defer func() { err = errors.Join(err, s.close()) }()
-	listener, err := listen(ctx, s.config.Addr)
+// Run listens at Config.Addr and serves there, as Serve does.
+func (s *Server) Run(ctx context.Context, ready func(url string)) error {
+	listener, err := Listen(ctx, s.config.Addr)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return errors.Join(err, s.close())
 	}
+	return s.Serve(ctx, listener, ready)
+}
+
+// Serve calls ready with where it listens, a URL or unix:PATH, and serves until ctx ends. Then it takes no more requests, lets those in
+// flight finish within Config.ShutdownTimeout, closes the database and returns nil when all went well. It closes the listener.
+func (s *Server) Serve(ctx context.Context, listener net.Listener, ready func(url string)) (err error) {
+	defer func() { err = errors.Join(err, s.close()) }()
 	url := s.config.Addr
 	if listener.Addr().Network() != "unix" {
 		url = s.config.scheme() + "://" + reachable(listener.Addr())

@@ -21,12 +21,20 @@ const (
 	maxSocketPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 )
 
-// listen listens at host:port or on a Unix socket.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
+// Listen listens at an address as Config.Addr is one. A program that listens before it calls New makes no database, and no API key in
+// it, where another server has the address.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	var listener net.Listener
+	var err error
 	if path, ok := strings.CutPrefix(addr, unixPrefix); ok {
-		return listenUnix(ctx, path)
+		listener, err = listenUnix(ctx, path)
+	} else {
+		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	}
-	return (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return listener, nil
 }
 
 // listenUnix makes a socket in the place of one whose server is gone. What is not a socket, or has a server, stays as it is.

@@ -97,7 +97,7 @@ func TestSocketTogether(t *testing.T) {
 	const servers = 20
 	for range servers {
 		go func() {
-			listener, _ := listen(t.Context(), unixPrefix+path)
+			listener, _ := Listen(t.Context(), unixPrefix+path)
 			listeners <- listener
 		}()
 	}
@@ -122,7 +122,7 @@ func TestSocketTouchesNothingElse(t *testing.T) {
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listen(t.Context(), unixPrefix+path); err == nil || !strings.Contains(err.Error(), path+" is there and is not a socket") {
+	if _, err := Listen(t.Context(), unixPrefix+path); err == nil || !strings.Contains(err.Error(), path+" is there and is not a socket") {
 		t.Errorf("%v", err)
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
@@ -131,7 +131,7 @@ func TestSocketTouchesNothingElse(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := listen(t.Context(), unixPrefix+path)
+	listener, err := Listen(t.Context(), unixPrefix+path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestSocketTouchesNothingElse(t *testing.T) {
 	if _, err := os.Lstat(path); err != nil {
 		t.Errorf("the socket of another is gone: %v", err)
 	}
-	if _, err := listen(t.Context(), unixPrefix+filepath.Join(path, "below")); err == nil {
+	if _, err := Listen(t.Context(), unixPrefix+filepath.Join(path, "below")); err == nil {
 		t.Error("a file was taken for a directory")
 	}
 }
@@ -177,7 +177,7 @@ func TestForwardedThroughASocket(t *testing.T) {
 	}
 	defer s.Close()
 	got := make(chan string, 1)
-	listener, err := listen(t.Context(), config.Addr)
+	listener, err := Listen(t.Context(), config.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}

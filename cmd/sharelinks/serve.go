@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -55,21 +54,25 @@ are variables only, because every user of the machine can read the flags of a pr
 
 // runServer serves until ctx ends.
 func (p *program) runServer(ctx context.Context, config server.Config) error {
+	if err := config.Validate(); err != nil {
+		return err
+	}
+	// Before anything is made: what another server has the address for would be printed with that server's URL.
+	listener, err := server.Listen(ctx, config.Addr)
+	if err != nil {
+		return listenFailure(err)
+	}
+	defer listener.Close() // if the server cannot start
 	s, err := server.New(ctx, config)
 	if err != nil {
 		return err
 	}
-	showFirstStart := sync.OnceFunc(func() {
+	return s.Serve(ctx, listener, func(url string) {
 		if key, first := s.FirstStart(); first {
 			p.showFirstStart(key, s.PublicURL())
 		}
-	})
-	defer showFirstStart() // also if the server cannot listen: no other output has the key
-	err = s.Run(ctx, func(url string) {
-		showFirstStart()
 		fmt.Fprintf(p.stdout, "listening on %s\n", url)
 	})
-	return listenFailure(err)
 }
 
 // listenFailure adds a hint to the error of a server that could not listen.
