@@ -54,7 +54,7 @@ DIST := dist
 
 .PHONY: release
 release: ## Build an archive for each of TARGETS, and their SHA-256 sums, in DIST (dist)
-	@.ci/needs zip
+	@command -v zip >/dev/null || .ci/needs zip
 	@.ci/release $(DIST) $(VERSION) $(TARGETS)
 
 .PHONY: vet
