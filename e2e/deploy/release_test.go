@@ -1,0 +1,43 @@
+package deploy
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Two clones of one commit, in other directories, for other users in other time zones, make archives of the same bytes.
+func TestReleaseIsReproducible(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat(path(t, ".git")); err != nil {
+		t.Skip("make release NOT TESTED: this is not a git checkout")
+	}
+	made := func(directory string, environment ...string) string {
+		clone := filepath.Join(t.TempDir(), directory)
+		run(t, "", nil, "git", "clone", "--quiet", path(t, ""), clone)
+		return run(t, clone, environment, "sh", "-c", "umask $UMASK; make release TARGETS=linux/amd64 && cd dist && sha256sum *")
+	}
+	one := made("one", "UMASK=022", "TZ=UTC", "LANG=C")
+	two := made("another/longer/two", "UMASK=077", "TZ=Asia/Kathmandu", "LANG=de_DE.UTF-8")
+	if one != two {
+		t.Errorf("made\n%sand\n%s", one, two)
+	}
+}
+
+// run runs a program and returns what it printed to standard output. A make around the test passes nothing on to one inside.
+func run(t *testing.T, dir string, environment []string, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL="), environment...)
+	out, err := cmd.Output()
+	if err != nil {
+		stderr := ""
+		if exit, ok := err.(*exec.ExitError); ok {
+			stderr = string(exit.Stderr)
+		}
+		t.Fatalf("%s %v: %v\n%s%s", program, args, err, out, stderr)
+	}
+	return string(out)
+}
