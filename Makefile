@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 # These can be set on the command line: make build BINARY=/tmp/sharelinks
 BINARY := bin/sharelinks
-VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION = $(shell git describe --tags --always --abbrev=12 --dirty 2>/dev/null || echo dev)
 # A number of runs, not a time: at the end of a time, go test before Go 1.27 may fail for no reason (golang/go#75804).
 FUZZTIME := 2500x
 PACKAGES := ./...
