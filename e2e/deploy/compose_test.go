@@ -55,13 +55,3 @@ func load(t *testing.T, environment ...string) (*types.Project, error) {
 	}
 	return options.LoadProject(t.Context())
 }
-
-// path returns the path of a file of the checkout.
-func path(t *testing.T, name string) string {
-	t.Helper()
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(root, name)
-}

@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -24,21 +23,4 @@ func TestReleaseIsReproducible(t *testing.T) {
 	if one != two {
 		t.Errorf("made\n%sand\n%s", one, two)
 	}
-}
-
-// run runs a program and returns what it printed to standard output. A make around the test passes nothing on to one inside.
-func run(t *testing.T, dir string, environment []string, program string, args ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Dir = dir
-	cmd.Env = append(append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL="), environment...)
-	out, err := cmd.Output()
-	if err != nil {
-		stderr := ""
-		if exit, ok := err.(*exec.ExitError); ok {
-			stderr = string(exit.Stderr)
-		}
-		t.Fatalf("%s %v: %v\n%s%s", program, args, err, out, stderr)
-	}
-	return string(out)
 }
