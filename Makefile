@@ -6,14 +6,14 @@ MAKEFLAGS += --no-print-directory
 
 # These can be set on the command line: make build BINARY=/tmp/sharelinks
 BINARY := bin/sharelinks
-VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION = $(shell git describe --tags --always --abbrev=12 --dirty 2>/dev/null || echo dev)
 # A number of runs, not a time: at the end of a time, go test before Go 1.27 may fail for no reason (golang/go#75804).
 FUZZTIME := 2500x
 PACKAGES := ./...
 
 # The modules of this tool are not among ours: as a tool in go.mod it would decide the version of kin-openapi.
 OASDIFF := go run github.com/oasdiff/oasdiff@v1.36.0
-CHECKS := needs generated format vet lint linters build race fuzz short-torture breaking generators benchmarks proxies
+CHECKS := needs generated format vet lint linters build race fuzz short-torture breaking generators benchmarks proxies deploy-files
 
 .PHONY: help
 help: ## Show this list
@@ -28,7 +28,7 @@ test: needs ## Run all tests
 	go test $(PACKAGES)
 
 .PHONY: check
-check: ## All that CI does: generate and compare, format, vet, lint, linters, build, race, fuzz, short-torture, breaking, generators, benchmarks, proxies
+check: ## All that CI does: generate and compare, format, vet, lint, linters, build, race, fuzz, short-torture, breaking, generators, benchmarks, proxies, deploy-files
 	@for target in $(CHECKS); do \
 		SECONDS=0; $(MAKE) $$target; echo "check: $$target took $$SECONDS s"; \
 	done
@@ -54,7 +54,7 @@ DIST := dist
 
 .PHONY: release
 release: ## Build an archive for each of TARGETS, and their SHA-256 sums, in DIST (dist)
-	@.ci/needs zip
+	@command -v zip >/dev/null || .ci/needs zip
 	@.ci/release $(DIST) $(VERSION) $(TARGETS)
 
 .PHONY: vet
@@ -115,6 +115,11 @@ benchmarks: build ## Check the program behind make bench: a small run that times
 proxies: needs build ## Two servers on one PostgreSQL behind nginx and Caddy, with the configurations in deploy
 	@.ci/needs nginx caddy
 	cd e2e/proxies && go vet . && SHARELINKS_BINARY=$(CURDIR)/$(BINARY) go test -count=1 -v .
+
+.PHONY: deploy-files
+deploy-files: ## Check the other files in deploy, and that make release makes the same bytes again
+	@.ci/needs systemd-analyze=systemd
+	cd e2e/deploy && go vet . && go test -count=1 -v .
 
 .PHONY: microbench
 microbench: needs ## Run the Go benchmarks, allocations included

@@ -42,7 +42,7 @@ are variables only, because every user of the machine can read the flags of a pr
 			config.Version = moduleVersion()
 			config.Logger = newLogger(p.stderr, logs)
 			if p.getenv(keyVariable) != "" || p.getenv(serverVariable) != "" {
-				config.Logger.Info(keyVariable + " and " + serverVariable + " are for clients and ignored here; " +
+				config.Logger.Info("ANAM_API_KEY and ANAM_API_URL are for clients and ignored here; " +
 					"SHARELINKS_ANAM_API_KEY and --anam-url set an upstream")
 			}
 			return p.runServer(cmd.Context(), config)
