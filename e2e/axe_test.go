@@ -35,10 +35,10 @@ func TestAxe(t *testing.T) {
 	g := gallery{t, newPage(t)}
 	for page, prepare := range map[string]string{
 		// All states at once: a state is a section.
-		address:               `document.querySelectorAll('[hidden]').forEach((e) => { e.hidden = false; })`,
-		framed:                `document.querySelectorAll('[hidden]').forEach((e) => { e.hidden = false; })`,
-		p.url + "/share/nope": `null`,
-		p.url + "/problems":   `null`,
+		address:                                  `document.querySelectorAll('[hidden]').forEach((e) => { e.hidden = false; })`,
+		framed:                                   `document.querySelectorAll('[hidden]').forEach((e) => { e.hidden = false; })`,
+		p.url + "/share/nope":                    `null`,
+		p.url + "/problems":                      `null`,
 		p.url + "/problems/share-link-exhausted": `null`,
 	} {
 		for _, scheme := range []string{"light", "dark"} {
