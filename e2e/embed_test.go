@@ -221,12 +221,18 @@ func TestTwoOrbs(t *testing.T) {
 	token, _ := o.link(nil)
 	other, _ := o.link(nil)
 	o.load(classic, `<share-link token="`+token+`"></share-link><share-link token="`+other+`"></share-link>`+
-		`<share-link token="`+other+`" position="top-left"></share-link>`)
+		`<share-link token="`+other+`" position="top-left" lang="de-AT"></share-link>`)
 	do(t, o.ctx, chromedp.WaitVisible(shadow(".orb")))
 	if got := o.eval(`[...document.querySelectorAll('share-link')].map((e) => { const r = e.getBoundingClientRect(); return [r.x, r.y]; }).join(' ')`); got != "636,636 636,556 20,20" {
 		t.Errorf("the orbs are at %s", got)
 	}
+	if got := o.eval(`[...document.querySelectorAll('share-link')].map((e) => e.shadowRoot.querySelector('.orb').ariaLabel)`); got != "Talk to us,Talk to us,Sprich mit uns" {
+		t.Errorf("the orbs say %s", got)
+	}
 	o.eval(`document.querySelectorAll('share-link').forEach((e) => e.open())`)
+	if text := in(t, o.ctx, "ready", loaded(t, o.ctx, panel("iframe"), "ready")); !strings.Contains(text, "Starten") {
+		t.Errorf("the frame says %q", text)
+	}
 	if got := o.eval(`[...document.querySelectorAll('share-link')].map((e) => e.hasAttribute('open'))`); got != "false,false,true" {
 		t.Errorf("open are %s", got)
 	}

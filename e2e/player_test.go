@@ -93,7 +93,10 @@ func serveWithPlayer(t *testing.T, e *engine, hash string) (p *process, sent *lo
 	target := make(chan *url.URL, 1)
 	to := sync.OnceValue(func() *url.URL { return <-target })
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to()) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(to())
+			r.Out.Header.Del("Accept-Encoding") // what is kept is read
+		},
 		ModifyResponse: func(r *http.Response) error {
 			if err := r.Header.Write(sent); err != nil {
 				return err

@@ -243,8 +243,10 @@ func TestLargeLetters(t *testing.T) {
 		t.Fatal("the letters are not large")
 	}
 	g.fits()
-	for _, state := range []string{"blocked", "live", "ended", "intercepted"} {
-		eval(t, g.ctx, `document.querySelectorAll('section').forEach((s) => { s.hidden = s.dataset.for !== '`+state+`'; })`)
+	// All states at once, in each language.
+	for _, language := range []string{"en", "de", "fr", "es", "pt", "ja"} {
+		do(t, g.ctx, chromedp.Navigate(address+"?lang="+language))
+		eval(t, g.ctx, `document.querySelectorAll('[hidden]').forEach((e) => { e.hidden = false; })`)
 		g.fits()
 	}
 }

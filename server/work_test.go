@@ -43,6 +43,7 @@ func TestWorkDoesNotGrowWithWhatStrangersSend(t *testing.T) { //nolint:parallelt
 		"origin of an open":          {"POST", open, "Origin", site},
 		"origin of labels":           {"POST", open, "Origin", func(n int) string { return site(1) + strings.Repeat(".x", n) }},
 		"referer":                    {"GET", page, "Referer", site},
+		"preferred languages":        {"GET", page, "Accept-Language", site},
 		"referer, unknown token":     {"GET", "/share/" + noToken, "Referer", site},
 		"user agent":                 {"POST", open, "User-Agent", many},
 		"forwarded addresses":        {"GET", preview, "X-Forwarded-For", func(n int) string { return strings.Repeat("10.0.0.1,", n/3) + "10.0.0.1" }},

@@ -31,7 +31,7 @@ const robots = "User-agent: *\nDisallow: /v1/\n"
 // be cached for a while, but not for long: a fault in it is on all of them.
 func Assets() map[string]http.Handler {
 	return map[string]http.Handler{
-		"/embed.js":    newAsset("text/javascript; charset=utf-8", 5*time.Minute, embedJS),
+		"/embed.js":    newAsset("text/javascript; charset=utf-8", 5*time.Minute, withWords(embedJS)),
 		"/embed.d.ts":  newAsset("text/plain; charset=utf-8", 5*time.Minute, embedTypes),
 		"/favicon.ico": newAsset("image/svg+xml", 24*time.Hour, icon),
 		"/preview.png": newAsset("image/png", 24*time.Hour, preview),

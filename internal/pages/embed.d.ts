@@ -1,4 +1,5 @@
-// The element <share-link> of /embed.js. Each attribute but `open` is a property too; `open` is the name of a method.
+// The element <share-link> of /embed.js. Each attribute but `open` is a property too; `open` is the name of a method. The attribute `lang`
+// says the language; without it, that of the page.
 export type ShareLinkState =
 	| 'ready' | 'asking' | 'connecting' | 'live' | 'unheard' | 'local' | 'ended'
 	| 'blocked' | 'nomicrophone' | 'embed' | 'insecure' | 'noplayer' | 'busy' | 'slow' | 'lost' | 'intercepted'

@@ -7,7 +7,8 @@
 	}
 	// A module has no current script, and what a bundler has packed has no address: there the attribute server says it.
 	const script = document.currentScript ?? document.querySelector('script[type=module][src*="/embed.js"]');
-	const attributes = ['token', 'theme', 'position', 'label', 'open', 'hidden-when', 'server'];
+	const words = LANGUAGES; // the server puts them here
+	const attributes = ['token', 'theme', 'position', 'label', 'lang', 'open', 'hidden-when', 'server'];
 	const connected = new Set(); // the elements in the page, in the order in which they came
 
 	const orbCSS = `
@@ -137,7 +138,15 @@
 		}
 
 		get #label() {
-			return this.getAttribute('label') || 'Talk to us';
+			return this.getAttribute('label') || this.#words.orb;
+		}
+
+		get #lang() {
+			return this.getAttribute('lang') || document.documentElement.lang;
+		}
+
+		get #words() {
+			return words[this.#lang.toLowerCase().split('-')[0]] ?? words.en;
 		}
 
 		// Without a theme of its own the panel has that of the site, which may have left the choice to its visitor.
@@ -198,12 +207,12 @@
 		#make() {
 			const host = make('div', 'share-link-panel');
 			const element = make('div', '', { role: 'dialog', 'aria-modal': 'true' });
-			const close = make('button', 'close', { type: 'button', 'aria-label': 'Close' });
+			const close = make('button', 'close', { type: 'button' });
 			close.textContent = '\u00d7';
 			close.addEventListener('click', () => this.close());
 			// The site's origin is sent whatever its own policy is, so that a link that may not be shown there can say so.
 			const frame = make('iframe', '', {
-				allow: 'microphone; autoplay', referrerpolicy: 'origin', src: `${this.#address}?theme=${this.#theme}`,
+				allow: 'microphone; autoplay', referrerpolicy: 'origin', src: `${this.#address}?theme=${this.#theme}&lang=${encodeURIComponent(this.#lang)}`,
 			});
 			// Tab goes round inside: from the first to the last and back.
 			const turn = (to) => {
@@ -223,7 +232,8 @@
 			if (!this.#panel) {
 				return;
 			}
-			const { host, element, frame } = this.#panel;
+			const { host, element, close, frame } = this.#panel;
+			close.setAttribute('aria-label', this.#words.close);
 			element.className = `panel ${this.#theme} ${this.getAttribute('position') ?? ''}`;
 			host.style.setProperty('--place', this.style.getPropertyValue('--place'));
 			element.setAttribute('aria-label', this.#label);
@@ -316,9 +326,9 @@
 		}
 	}
 
-	// Each attribute is a property too, except open, which is a method.
+	// Each attribute is a property too, but open is a method.
 	const properties = {};
-	for (const name of attributes.filter((name) => name !== 'open')) {
+	for (const name of attributes.filter((name) => !['lang', 'open'].includes(name))) { // an element has a lang
 		properties[name.replace(/-(.)/, (_, letter) => letter.toUpperCase())] = {
 			get() { return this.getAttribute(name) ?? ''; },
 			set(value) { value == null ? this.removeAttribute(name) : this.setAttribute(name, value); },

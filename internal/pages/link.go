@@ -48,6 +48,7 @@ type linkView struct {
 	State    string // the section that is seen first
 	Active   bool   // whether the link can be opened, as far as is known
 	Theme    string // "dark" or "light"; "" is the visitor's choice
+	Language string // of the words
 	Nonce    string // lets in the page's own style and script
 	CSS      template.CSS
 	JS       template.JS
@@ -116,7 +117,7 @@ func (p *Pages) NoLink(w http.ResponseWriter, r *http.Request, place Place, stat
 }
 
 func (p *Pages) view(r *http.Request, place Place) linkView {
-	return linkView{Place: place, Theme: themeOf(r), Nonce: rand.Text(), Preview: p.config.PublicURL() + "/preview.png", CSS: template.CSS(linkCSS), JS: template.JS(linkJS)} //nolint:gosec // embedded in pages.go
+	return linkView{Place: place, Theme: themeOf(r), Language: languageOf(r), Nonce: rand.Text(), Preview: p.config.PublicURL() + "/preview.png", CSS: template.CSS(linkCSS), JS: template.JS(linkJS)} //nolint:gosec // embedded in pages.go
 }
 
 func (p *Pages) write(w http.ResponseWriter, status int, v linkView, ancestors string) {
@@ -133,8 +134,14 @@ func (p *Pages) write(w http.ResponseWriter, status int, v linkView, ancestors s
 func (p *Pages) RedirectTo(w http.ResponseWriter, r *http.Request, place Place, token string) {
 	p.restrict(w.Header(), linkView{}, "")
 	to := p.config.PublicPath() + place.of(token)
-	if theme := themeOf(r); theme != "" {
-		to += "?theme=" + theme
+	query := url.Values{}
+	for name, value := range map[string]string{"theme": themeOf(r), "lang": parameterOf(r, "lang")} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if len(query) > 0 {
+		to += "?" + query.Encode()
 	}
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusFound)
@@ -171,6 +178,7 @@ func (p *Pages) restrict(h http.Header, v linkView, ancestors string) {
 		}
 	}
 	Protect(h)
+	h.Add("Vary", "Accept-Language")
 	h.Set("Content-Security-Policy", strings.Join(policy, "; "))
 	h.Set("Permissions-Policy", features+", accelerometer=(), camera=(), display-capture=(), fullscreen=(self), geolocation=(), "+
 		"gyroscope=(), magnetometer=(), midi=(), payment=(), usb=()")
@@ -234,10 +242,21 @@ func embedder(r *http.Request) string {
 
 // themeOf returns the theme that the page is asked to have, by the parameter that Anam's own frame has.
 func themeOf(r *http.Request) string {
-	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") { // not decoded: it is of any length, and both words are plain
-		switch parameter {
-		case "theme=dark", "theme=light":
-			return parameter[len("theme="):]
+	switch theme := parameterOf(r, "theme"); theme {
+	case "dark", "light":
+		return theme
+	}
+	return ""
+}
+
+// maxParameter is the longest value of a query parameter that is read, in bytes, as RFC 5646 suggests for a language.
+const maxParameter = 35
+
+// parameterOf returns the value of a query parameter, "" if it is none of the plain words that pages take.
+func parameterOf(r *http.Request, name string) string {
+	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") { // not decoded: it is of any length
+		if value, ok := strings.CutPrefix(parameter, name+"="); ok && len(value) <= maxParameter {
+			return value
 		}
 	}
 	return ""

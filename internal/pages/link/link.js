@@ -32,7 +32,7 @@
 		const use = session ? 'kept' : { 0: 'none', 1: 'last', [Infinity]: 'any' }[uses] ?? 'some';
 		for (const note of section.querySelectorAll('[data-use]')) {
 			note.hidden = note.dataset.use !== use;
-			note.querySelector('b')?.replaceChildren(uses);
+			note.textContent = (note.dataset.text ??= note.textContent).replace('{n}', uses);
 		}
 		const retry = section.querySelector('button[data-do=start]');
 		clearInterval(countdown);
@@ -60,7 +60,8 @@
 		const tick = () => {
 			const left = Math.ceil((until - performance.now()) / 1000);
 			button.disabled = left > 0;
-			button.textContent = left > 0 ? `${button.dataset.label} in ${left} s` : button.dataset.label;
+			const { label } = button.dataset;
+			button.textContent = left > 0 ? page.dataset.wait.replace('{label}', label).replace('{n}', left) : label;
 			if (left <= 0) {
 				clearInterval(countdown);
 			}
@@ -258,7 +259,7 @@
 	function mute(button) {
 		muted = !muted;
 		button.setAttribute('aria-pressed', muted);
-		button.textContent = muted ? 'Unmute' : 'Mute';
+		[button.textContent, button.dataset.other] = [button.dataset.other, button.textContent];
 		conversation?.microphone?.getAudioTracks().forEach((track) => { track.enabled = !muted; });
 	}
 
