@@ -144,7 +144,7 @@ bin/bench:
 
 .PHONY: screenshots
 screenshots: needs ## Write a picture of each state of the visitor page to docs/screenshots
-	go test -count=1 -run '^Test(Screenshots|VisitorTalksToAnam|AnamHangsUp|AnotherPlayer|Orb|PlayerOnASite|VisitorIsWarned)' ./e2e \
+	go test -count=1 -run '^Test(Screenshots|VisitorTalksToAnam|AnamHangsUp|AnotherPlayer|Orb|PlayerOnASite|VisitorIsWarned|VisitorWrites)' ./e2e \
 		-args -screenshots $(CURDIR)/docs/screenshots
 
 .PHONY: needs

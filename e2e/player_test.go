@@ -136,7 +136,7 @@ const standIn = `globalThis.anam = { createClient(token, options) {
 	return {
 		addListener(name, listener) { (given.listeners ??= {})[name] = listener; },
 		async streamToVideoElement(id, microphone) {
-			Object.assign(given, { id, microphone, tracks: microphone.getAudioTracks().length });
+			Object.assign(given, { id, microphone, tracks: microphone?.getAudioTracks().length });
 			const picture = () => Object.assign(document.createElement('canvas'), { width: 800, height: 560 });
 			const still = picture(), c = still.getContext('2d');
 			const room = c.createLinearGradient(0, 0, 800, 560);
@@ -150,6 +150,9 @@ const standIn = `globalThis.anam = { createClient(token, options) {
 			setInterval(() => screen.drawImage(still, 0, 0), 100); // a stream has a frame only when something was drawn
 			given.show = () => { document.getElementById(id).srcObject = canvas.captureStream(10); };
 			if (!globalThis.late) given.show();
+		},
+		sendUserMessage(content) {
+			given.typed = content;
 		},
 		async stopStreaming() { given.stopped = true; },
 	};
@@ -273,6 +276,59 @@ func TestVisitorCancels(t *testing.T) {
 	if n := uses(); n != 1 {
 		t.Errorf("one visit cost %d uses", n)
 	}
+}
+
+// Who does not speak or hear reads and writes. No microphone is asked for, and a use is spent as always.
+func TestVisitorWrites(t *testing.T) {
+	t.Parallel()
+	e := startEngine(t, []byte(standIn))
+	p, _, _ := serveWithPlayer(t, e, integrity(e.player))
+	address, uses := p.link(func(r *api.CreateShareLinkRequest) {
+		e.adaOnce(r)
+		r.UsageLimit.Set(3)
+	})
+	g := gallery{t, newPageOf(t, deafenedChromium)}
+	g.view(720, 480, "light")
+	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
+	in(t, g.ctx, "blocked", nil)
+	do(t, g.ctx, press("silent", nil), chromedp.WaitVisible(chromedp.CSS(`[data-seen] #persona`)))
+	in(t, g.ctx, "live", nil)
+	if got := eval(t, g.ctx, `[given.options.disableInputAudio, given.tracks, document.querySelector('[data-do=mute]').hidden]`); got != "true,,true" {
+		t.Errorf("the player is told, and Mute is hidden: %s", got)
+	}
+	input := chromedp.CSS(`#write input`)
+	do(t, g.ctx, chromedp.SendKeys(input, " ", chromedp.NodeVisible), chromedp.KeyEvent("\r"))
+	if got := eval(t, g.ctx, `given.typed`); got != "undefined" {
+		t.Errorf("sent %q", got)
+	}
+	do(t, g.ctx, chromedp.SendKeys(input, "Hello <b>Ada</b>", chromedp.NodeVisible), chromedp.KeyEvent("\r"))
+	becomes(t, g.ctx, `given.typed === ' Hello <b>Ada</b>'`)
+	eval(t, g.ctx, `['Hello', ' there.'].forEach((content) => given.listeners.MESSAGE_STREAM_EVENT_RECEIVED({ id: 'persona::1', role: 'persona', content }))`)
+	if got := eval(t, g.ctx, `[...document.querySelectorAll('#said p')].map((p) => p.textContent).join('|')`); got != "You  Hello <b>Ada</b>|Ada Hello there." {
+		t.Errorf("said: %s", got)
+	}
+	g.shoot("text", 0.55)
+	g.view(320, 240, "light")
+	g.fits()
+	do(t, g.ctx, press("end", nil))
+	in(t, g.ctx, "ended", nil)
+	if n := uses(); n != 1 {
+		t.Errorf("%d uses", n)
+	}
+
+	// Captions are off at first, and remembered while the page's tab is open.
+	hearing := newPage(t)
+	shown := func(want string) {
+		t.Helper()
+		do(t, hearing, chromedp.Navigate(address), press("start", nil))
+		in(t, hearing, "live", nil)
+		if got := eval(t, hearing, `[!document.getElementById('text').hidden, document.querySelector('[data-do=text]').ariaPressed]`); got != want {
+			t.Errorf("the text is shown: %s, want %s", got, want)
+		}
+	}
+	shown("false,false")
+	do(t, hearing, press("text", nil), press("end", nil))
+	shown("true,true")
 }
 
 // A visitor who is about to lose a use is asked. A microphone that is taken away is spoken of.
@@ -399,6 +455,11 @@ func TestThePublishedPlayer(t *testing.T) {
 	if strings.Contains(sent.String(), e.Key) {
 		t.Error("the browser was sent the API key")
 	}
+	// It takes no microphone, too.
+	address, _ = p.link(e.adaOnce)
+	ctx = newPage(t)
+	do(t, ctx, chromedp.Navigate(address), press("silent", nil))
+	in(t, ctx, "busy", nil)
 
 	// Where nothing else is said, browsers are told to run these very bytes.
 	p, sent, _ = serveWithPlayer(t, e, "")

@@ -163,7 +163,8 @@
 		return session;
 	}
 
-	async function start() {
+	// start begins a conversation, silent or with the microphone.
+	async function start(silent = false) {
 		const mine = { client: null, microphone: null };
 		conversation = mine;
 		const goOn = () => {
@@ -173,14 +174,16 @@
 			}
 		};
 		try {
-			show('asking');
+			show(silent ? 'connecting' : 'asking');
 			if (!session) {
 				await look();
 				goOn();
 			}
-			mine.microphone = await listen();
-			goOn();
-			for (const track of mine.microphone.getAudioTracks()) {
+			if (!silent) {
+				mine.microphone = await listen();
+				goOn();
+			}
+			for (const track of mine.microphone?.getAudioTracks() ?? []) {
 				track.enabled = !muted;
 				track.onended = () => {
 					if (conversation === mine) {
@@ -203,6 +206,9 @@
 			await play(mine, sessionToken);
 			goOn();
 			session = null;
+			page.querySelector('[data-do=mute]').hidden = silent;
+			document.getElementById('said').replaceChildren();
+			showText(silent || remembered());
 			show('live');
 		} catch (error) {
 			if (conversation === mine) {
@@ -214,7 +220,14 @@
 	async function play(mine, sessionToken) {
 		const video = document.getElementById('persona');
 		video.onplaying = () => see(conversation === mine);
-		mine.client = globalThis.anam.createClient(sessionToken, { api: { baseUrl: engine }, metrics: { disableClientMetrics: true } });
+		mine.client = globalThis.anam.createClient(sessionToken, {
+			api: { baseUrl: engine }, metrics: { disableClientMetrics: true }, disableInputAudio: !mine.microphone,
+		});
+		mine.client.addListener?.('MESSAGE_STREAM_EVENT_RECEIVED', ({ id, role, content }) => {
+			if (conversation === mine) {
+				say(id, role, content);
+			}
+		});
 		mine.client.addListener?.('CONNECTION_CLOSED', (reason) => {
 			if (conversation === mine) {
 				session = null;
@@ -222,7 +235,7 @@
 			}
 		});
 		try {
-			await mine.client.streamToVideoElement(video.id, mine.microphone);
+			await mine.client.streamToVideoElement(video.id, ...(mine.microphone ? [mine.microphone] : []));
 		} catch (error) {
 			const busy = error.statusCode === 429 || error.statusCode === 503;
 			if (!busy && conversation === mine) {
@@ -256,6 +269,59 @@
 		}
 	}
 
+	// say adds words to what was said. The words of one message come bit by bit.
+	function say(id, role, words) {
+		const said = document.getElementById('said');
+		let line = Array.from(said.children).find((line) => line.dataset.id === id);
+		if (!line) {
+			line = document.createElement('p');
+			line.dataset.id = id;
+			line.append(Object.assign(document.createElement('b'), { textContent: said.dataset[role] ?? role }), ' ');
+			said.append(line);
+		}
+		line.append(words);
+		while (said.children.length > 200) {
+			said.firstChild.remove();
+		}
+		said.scrollTop = said.scrollHeight;
+	}
+
+	function showText(shown) {
+		document.getElementById('text').hidden = !shown;
+		page.querySelector('[data-do=text]').setAttribute('aria-pressed', shown);
+	}
+
+	// remembered returns whether the visitor has switched the text on before. A frame may not be allowed to remember.
+	function remembered(shown) {
+		try {
+			if (shown !== undefined) {
+				sessionStorage.setItem('sharelinks-text', shown);
+			}
+			return sessionStorage.getItem('sharelinks-text') === 'true';
+		} catch {
+			return false;
+		}
+	}
+
+	// write sends what the visitor has typed. No event reports it, as Anam's documentation of sendUserMessage says.
+	function write(event) {
+		event.preventDefault();
+		const { message } = event.target.elements;
+		if (!message.value.trim()) {
+			return;
+		}
+		try {
+			conversation.client.sendUserMessage(message.value);
+		} catch {
+			message.setCustomValidity(message.dataset.unsent);
+			message.reportValidity();
+			message.setCustomValidity('');
+			return;
+		}
+		say(`typed-${performance.now()}`, 'user', message.value);
+		message.value = '';
+	}
+
 	function mute(button) {
 		muted = !muted;
 		button.setAttribute('aria-pressed', muted);
@@ -269,8 +335,14 @@
 		case 'start':
 			start();
 			break;
+		case 'silent':
+			start(true);
+			break;
 		case 'mute':
 			mute(button);
+			break;
+		case 'text':
+			showText(remembered(document.getElementById('text').hidden));
 			break;
 		case 'end':
 			end();
@@ -312,5 +384,6 @@
 			}
 		});
 	}
+	document.getElementById('write').addEventListener('submit', write);
 	page.querySelector('[data-for=ready] button').disabled = false;
 })();
