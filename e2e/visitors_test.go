@@ -280,7 +280,7 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 	frame := frameOf(t, ctx)
 	do(t, ctx, press("start", frame))
 	in(t, ctx, "embed", frame)
-	if told := w.complaint(ctx); !strings.Contains(told, `allow="microphone; autoplay"`) || !strings.Contains(told, "visitors.md#embeds") {
+	if told := w.complaint(ctx); !strings.Contains(told, `allow="microphone; autoplay"`) || !strings.Contains(told, "embed.md") {
 		t.Errorf("the owner of an iframe without the microphone is told %q", told)
 	}
 	w.forget()

@@ -84,7 +84,7 @@ func (p *Pages) Link(w http.ResponseWriter, r *http.Request, place Place, link s
 		if placeOf(link) == Share {
 			v.ForOwner += ", and give it the type of an embed"
 		}
-		v.ForOwner += ". See https://github.com/sharelinks-dev/sharelinks/blob/main/docs/visitors.md#embeds"
+		v.ForOwner += ". See https://github.com/sharelinks-dev/sharelinks/blob/main/docs/embed.md"
 		p.write(w, http.StatusForbidden, v, site)
 	case place != placeOf(link):
 		p.RedirectTo(w, r, placeOf(link), link.Token)

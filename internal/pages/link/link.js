@@ -6,7 +6,7 @@
 	const { sessions, player, integrity, engine, left, forOwner } = page.dataset;
 	const { nonce } = document.currentScript;
 	const framed = window !== window.top;
-	const help = 'https://github.com/sharelinks-dev/sharelinks/blob/main/docs/visitors.md#embeds';
+	const help = 'https://github.com/sharelinks-dev/sharelinks/blob/main/docs/embed.md';
 
 	let conversation = null; // the one under way: what comes late from another changes nothing
 	let session = null; // a promise of the session that a use was spent for, until a conversation has had it
