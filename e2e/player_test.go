@@ -329,6 +329,11 @@ func TestVisitorWrites(t *testing.T) {
 	shown("false,false")
 	do(t, hearing, press("text", nil), press("end", nil))
 	shown("true,true")
+	eval(t, hearing, `(Object.defineProperty(globalThis, 'sessionStorage', { get() { throw new Error('not in this frame'); } }), null)`)
+	do(t, hearing, press("text", nil))
+	becomes(t, hearing, `document.getElementById('text').hidden`)
+	do(t, hearing, press("text", nil))
+	becomes(t, hearing, `!document.getElementById('text').hidden`)
 }
 
 // A visitor who is about to lose a use is asked. A microphone that is taken away is spoken of.

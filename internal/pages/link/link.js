@@ -207,7 +207,6 @@
 			goOn();
 			session = null;
 			page.querySelector('[data-do=mute]').hidden = silent;
-			document.getElementById('said').replaceChildren();
 			showText(silent || remembered());
 			show('live');
 		} catch (error) {
@@ -220,6 +219,7 @@
 	async function play(mine, sessionToken) {
 		const video = document.getElementById('persona');
 		video.onplaying = () => see(conversation === mine);
+		document.getElementById('said').replaceChildren();
 		mine.client = globalThis.anam.createClient(sessionToken, {
 			api: { baseUrl: engine }, metrics: { disableClientMetrics: true }, disableInputAudio: !mine.microphone,
 		});
@@ -292,15 +292,24 @@
 	}
 
 	// remembered returns whether the visitor has switched the text on before. A frame may not be allowed to remember.
-	function remembered(shown) {
+	function remembered() {
 		try {
-			if (shown !== undefined) {
-				sessionStorage.setItem('sharelinks-text', shown);
-			}
 			return sessionStorage.getItem('sharelinks-text') === 'true';
 		} catch {
 			return false;
 		}
+	}
+
+	function remember(shown) {
+		try {
+			sessionStorage.setItem('sharelinks-text', shown);
+		} catch { /* then it is off again the next time */ }
+	}
+
+	function toggleText() {
+		const shown = document.getElementById('text').hidden;
+		showText(shown);
+		remember(shown);
 	}
 
 	// write sends what the visitor has typed. No event reports it, as Anam's documentation of sendUserMessage says.
@@ -342,7 +351,7 @@
 			mute(button);
 			break;
 		case 'text':
-			showText(remembered(document.getElementById('text').hidden));
+			toggleText();
 			break;
 		case 'end':
 			end();
