@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
@@ -33,7 +32,7 @@ func (l *linkFlags) add(cmd *cobra.Command) {
 			return err
 		})
 	}
-	f.StringVar(&l.expiresIn, "expires-in", "", "`DURATION` from now, such as 90m, 24h or 7d, or never")
+	f.StringVar(&l.expiresIn, "expires-in", "", "`DURATION` from now, such as 90m, 24h, 7d or 2w, or never")
 	f.StringVar(&l.uses, "uses", "", "`NUMBER` of times that it can be opened, or unlimited")
 	f.StringVar((*string)(&r.Type), "type", "", "`KIND` of link: link, player-embed or orb-embed")
 	completeWords(cmd, "type", "link", "player-embed", "orb-embed")
@@ -78,20 +77,15 @@ func parseUses(text string) (nullable.Nullable[int], error) {
 	return nil, fmt.Errorf("--uses: must be a whole number of at least 1, or unlimited, not %q", text)
 }
 
-// parseLifetime reads a duration, in which days are 24 hours.
+// parseLifetime reads how long a link works.
 func parseLifetime(text string) (nullable.Nullable[float64], error) {
 	if text == "never" {
 		return client.Never(), nil
 	}
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.ParseFloat(days, 64); err == nil && n > 0 && n <= 3650 {
-			return client.Hours(n * 24), nil
-		}
-	}
-	if d, err := time.ParseDuration(text); err == nil && d > 0 {
+	if d, err := parseDuration(text); err == nil && d > 0 {
 		return client.Hours(d.Hours()), nil
 	}
-	return nil, fmt.Errorf("--expires-in: must be a duration above 0, such as 90m, 24h or 7d, or never, not %q", text)
+	return nil, fmt.Errorf("--expires-in: must be a duration above 0, such as 90m, 24h, 7d or 2w, or never, not %q", text)
 }
 
 func (r *remote) create() *cobra.Command {

@@ -134,8 +134,8 @@ func TestLifetime(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
 		"90m": 90 * time.Minute, "24h": 24 * time.Hour, "7d": 168 * time.Hour, "0.5d": 12 * time.Hour,
-		"1h30m": 90 * time.Minute,
-		"":      0, "d": 0, "0d": 0, "-1d": 0, "0s": 0, "-1h": 0, "24": 0, "1e9d": 0, "NaNd": 0,
+		"1h30m": 90 * time.Minute, "2w": 336 * time.Hour, "1d12h": 36 * time.Hour, "1w1d0.5h": 192*time.Hour + 30*time.Minute,
+		"": 0, "d": 0, "0d": 0, "-1d": 0, "0s": 0, "-1h": 0, "24": 0, "1e9d": 0, "NaNd": 0, "w": 0, "1..5d": 0, "999999w": 0, "2w3": 0,
 	} {
 		got, err := parseLifetime(text)
 		if want == 0 && err == nil || want > 0 && (err != nil || got.MustGet() != want.Hours()) {

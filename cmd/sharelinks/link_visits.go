@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,8 +21,8 @@ func (r *remote) visits() *cobra.Command {
 		Use:   "visits LINK",
 		Short: "Show when a share link was opened, and which attempts were refused",
 		Long: `Visits shows, for each day (UTC), how often a link was opened and how often it was refused: the link
-was disabled, expired or used up, the site may not embed it, or the persona did not answer. As JSON
-it shows every single visit.`,
+was disabled, expired or used up, the site may not embed it, or the persona did not answer; and then
+their sum. As JSON it shows every single visit.`,
 		Example: `  sharelinks link visits sh_2kL9pQxYzR4vN8mBwHfJc
   sharelinks link visits --days 90 --json sh_2kL9pQxYzR4vN8mBwHfJc`,
 		PreRunE: func(*cobra.Command, []string) error {
@@ -31,12 +34,15 @@ it shows every single visit.`,
 		RunE: r.runOnLink(func(ctx context.Context, link client.ShareLink) error {
 			today := time.Now().UTC().Truncate(24 * time.Hour)
 			first := today.AddDate(0, 0, 1-days)
+			if created := link.CreatedAt.UTC().Truncate(24 * time.Hour); created.After(first) {
+				first = created
+			}
 			visits, err := r.visitsSince(ctx, link.ID, first)
 			if err != nil {
 				return err
 			}
 			rows := visitDays(visits, first, today)
-			return r.show(visits, table([]string{"DAY", "OPENED", "REFUSED", ""}, rows...))
+			return r.show(visits, table([]string{"DAY", "OPENED", "REFUSED", ""}, rows...)+"\n"+visitSum(visits)+"\n")
 		}),
 	}
 	cmd.Flags().IntVar(&days, "days", 14, "`NUMBER` of days, today included")
@@ -94,4 +100,21 @@ func visitDays(visits []client.Visit, first, last time.Time) [][]string {
 		})
 	}
 	return rows
+}
+
+// visitSum says how many attempts there were, and what became of them.
+func visitSum(visits []client.Visit) string {
+	opened, refused := 0, map[api.VisitOutcome]int{}
+	for _, v := range visits {
+		if v.Outcome == api.VisitOutcomeOpened {
+			opened++
+		} else {
+			refused[v.Outcome]++
+		}
+	}
+	sum := fmt.Sprintf("attempts: %d, opened: %d, refused: %d", len(visits), opened, len(visits)-opened)
+	for _, outcome := range slices.Sorted(maps.Keys(refused)) {
+		sum += fmt.Sprintf(", %s: %d", outcome, refused[outcome])
+	}
+	return sum
 }

@@ -31,6 +31,10 @@ func TestVisitDays(t *testing.T) {
 	if diff := cmp.Diff(want, visitDays(few, first, first.AddDate(0, 0, 2))); diff != "" {
 		t.Error(diff)
 	}
+	const sum = "attempts: 4, opened: 2, refused: 2, EXHAUSTED: 1, SOMETHING_NEW: 1"
+	if got := visitSum(few); got != sum {
+		t.Error(got)
+	}
 	many := slices.Concat(
 		visits(1000, first, api.VisitOutcomeOpened), visits(1, first.AddDate(0, 0, 1), api.VisitOutcomeOpened),
 	)

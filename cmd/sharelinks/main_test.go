@@ -100,6 +100,28 @@ func TestHelpOfEveryCommand(t *testing.T) {
 	}
 }
 
+// A flag that does not exist reminds of those that are spelled much like it.
+func TestSimilarFlags(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"link create --use 5":         "hint: did you mean --uses?",
+		"link create --expires 24h":   "hint: did you mean --expires-in?",
+		"link create --Person x":      "hint: did you mean --persona?",
+		"link list --per 5":           "hint: did you mean --persona or --per-page?",
+		"link list --jsom":            "hint: did you mean --json?",
+		"link get --uses 5":           "hint: sharelinks link get --help lists the flags",
+		"link list --url x":           "hint: sharelinks link list --help lists the flags",
+		"serve --adr 127.0.0.1:0":     "hint: did you mean --addr?",
+		"key create --oranization me": "hint: did you mean --organization?",
+	} {
+		var stdout, stderr bytes.Buffer
+		exit := testProgram(&stdout, &stderr).run(t.Context(), strings.Fields(line))
+		if _, hint, _ := strings.Cut(stderr.String(), "\n"); exit != exitUsage || hint != want+"\n" {
+			t.Errorf("%s: exit %d, %s", line, exit, &stderr)
+		}
+	}
+}
+
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
 		"one\n\t two":                        "one two",

@@ -154,11 +154,25 @@ func flagError(cmd *cobra.Command, err error) error {
 		return f
 	}
 	hint := cmd.CommandPath() + " --help lists the flags"
-	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && e.GetSpecifiedShortnames() != "" {
-		return usage(hint, "unknown flag: -%s", e.GetSpecifiedName()) // without what follows, which may be a secret
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		if e.GetSpecifiedShortnames() != "" {
+			return usage(hint, "unknown flag: -%s", e.GetSpecifiedName()) // without what follows, which may be a secret
+		}
+		if similar := similarFlags(cmd, e.GetSpecifiedName()); len(similar) > 0 {
+			hint = "did you mean --" + strings.Join(similar, " or --") + "?"
+		}
 	}
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok && e.GetFlag().NoOptDefVal == "true" {
 		return usage(hint, "--%s: must be true or false, not %q", e.GetFlag().Name, e.GetValue())
 	}
 	return usage(hint, "%w", err)
+}
+
+// similarFlags returns the flags of a command whose names are like a name, as cobra finds similar commands.
+func similarFlags(cmd *cobra.Command, name string) []string {
+	flags := &cobra.Command{SuggestionsMinimumDistance: min(2, len(name)/3)}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	return flags.SuggestionsFor(name)
 }

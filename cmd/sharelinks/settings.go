@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,8 +147,8 @@ func (s *setting) parse(text string) (err error) {
 		want = "a whole number"
 		*field, err = strconv.Atoi(text)
 	case *time.Duration:
-		want = "a duration, such as 15s or 1m30s"
-		*field, err = time.ParseDuration(text)
+		want = "a duration, such as 15s, 1m30s or 90d"
+		*field, err = parseDuration(text)
 	case *[]netip.Prefix:
 		want = "networks or addresses, separated by commas, such as 10.0.0.0/8,192.0.2.7"
 		*field, err = parseNetworks(text)
@@ -195,6 +196,21 @@ func (p *program) configure(cmd *cobra.Command, settings []*setting, c *server.C
 	}
 	hint := cmd.CommandPath() + " --help says what each setting takes"
 	return &failure{err: errors.Join(errs...), hint: hint, exit: exitUsage}
+}
+
+var weeksAndDays = regexp.MustCompile(`[0-9.]+[wd]`)
+
+// parseDuration reads what time.ParseDuration does, and weeks and days of 24 hours: 2w, 1d12h.
+func parseDuration(text string) (time.Duration, error) {
+	hours := map[string]float64{"w": 7 * 24, "d": 24}
+	return time.ParseDuration(weeksAndDays.ReplaceAllStringFunc(text, func(part string) string {
+		last := len(part) - 1
+		n, err := strconv.ParseFloat(part[:last], 64)
+		if err != nil {
+			return part
+		}
+		return strconv.FormatFloat(n*hours[part[last:]], 'f', -1, 64) + "h"
+	}))
 }
 
 // parseNetworks reads networks and addresses, separated by commas.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sharelinks-dev/sharelinks/server"
 )
@@ -62,6 +63,15 @@ func TestSettingsAreDocumented(t *testing.T) {
 	}
 	for variable := range rows {
 		t.Errorf("docs/operations.md has a row of %s, which is no setting", variable)
+	}
+}
+
+func TestSettingTakesDays(t *testing.T) {
+	t.Parallel()
+	var retention time.Duration
+	s := newSetting(&retention, "visits-retention", "DURATION", "")
+	if _ = s.Set("90d"); s.err != nil || retention != 90*24*time.Hour {
+		t.Error(retention, s.err)
 	}
 }
 
