@@ -150,10 +150,12 @@ func (p *program) repeat(verb string, n int, do func(i int) (goOn bool, err erro
 
 func (r *remote) list() *cobra.Command {
 	var filter client.Filter
-	var all bool
+	var all, wide bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List share links, newest first",
+		Long: `List shows share links as far as the terminal is wide: their URL in full, which is as good as an id
+for the other commands, and then what fits of the rest. --wide shows all of it.`,
 		Example: `  sharelinks link list --persona 30fa96d0-26c4-4e55-94a0-517025942e18 --all
   sharelinks link list --search cara --json`,
 		RunE: r.run(func(ctx context.Context, _ []string) error {
@@ -167,8 +169,11 @@ func (r *remote) list() *cobra.Command {
 			records := newView(r.show, func(l client.ShareLink) (value any, row []string) {
 				l.URL = client.URL(l)
 				status := string(client.Status(l, time.Now()))
-				return l, []string{l.ID, string(l.Type), status, uses(l), expiry(l), l.PersonaName}
-			}, "ID", "TYPE", "STATUS", "USES", "EXPIRES", "PERSONA")
+				return l, []string{l.URL, status, uses(l), l.PersonaName, expiry(l), string(l.Type), l.ID}
+			}, "URL", "STATUS", "USES", personaColumn, "EXPIRES", "TYPE", "ID")
+			if !wide {
+				records.width = r.width
+			}
 			if err := records.list(page.Data, err); err != nil {
 				return err
 			}
@@ -184,6 +189,7 @@ func (r *remote) list() *cobra.Command {
 	f.IntVar(&filter.Page, "page", 0, "`NUMBER` of the page, from 1")
 	f.IntVar(&filter.PerPage, "per-page", 0, "`NUMBER` of links on a page, 1 to 100")
 	f.BoolVar(&all, "all", false, "all pages")
+	f.BoolVar(&wide, "wide", false, "all columns, however wide the terminal is")
 	return cmd
 }
 
@@ -225,9 +231,9 @@ be one of the link's: see sharelinks link update --origin.`,
 }
 
 // show prints a value: as JSON, or on a terminal as text.
-func (r *remote) show(value any, text string) error {
-	return r.print(r.asJSON || !isTerminal(r.stdout), value, text)
-}
+func (r *remote) show(value any, text string) error { return r.print(r.showsJSON(), value, text) }
+
+func (r *remote) showsJSON() bool { return r.asJSON || r.width == 0 }
 
 // showLink prints a link, with its URL also where the server sends none.
 func (r *remote) showLink(link client.ShareLink) error {
@@ -243,7 +249,7 @@ func (r *remote) showLink(link client.ShareLink) error {
 		[]string{"STATUS", string(client.Status(link, time.Now()))},
 		[]string{"USES", uses(link)},
 		[]string{"EXPIRES", expiry(link)},
-		[]string{"PERSONA", link.PersonaName},
+		[]string{personaColumn, link.PersonaName},
 		[]string{"ORIGINS", origins},
 		[]string{"PRIMARY", strconv.FormatBool(link.IsPrimary)},
 		[]string{"CREATED", instant(link.CreatedAt.Time)},

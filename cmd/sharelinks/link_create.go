@@ -135,7 +135,12 @@ shown.`,
 			switch {
 			case links == nil:
 				return failed
+			case count == 0 && r.showsJSON():
+				return r.showLink(links[0])
 			case count == 0:
+				if named, err := r.client.Get(ctx, links[0].ID); err == nil { // the answer to a create leaves the persona's name out
+					links[0] = named
+				}
 				return r.showLink(links[0])
 			}
 			// The output is the only place that has these links, also after a failure.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,9 +20,17 @@ import (
 
 const aPersona = "30fa96d0-26c4-4e55-94a0-517025942e18"
 
-// ask runs a link command against a server that answers with answer, whose n is the number of the request.
+// ask runs a link command, without a terminal, against a server that answers with answer, whose n is the number of the request.
 func ask(
 	t *testing.T, answer func(w http.ResponseWriter, r *http.Request, n int), args ...string,
+) (exit int, stdout, stderr string) {
+	t.Helper()
+	return askAt(t, 0, answer, args...)
+}
+
+// askAt is ask at a terminal of this width.
+func askAt(
+	t *testing.T, width int, answer func(w http.ResponseWriter, r *http.Request, n int), args ...string,
 ) (exit int, stdout, stderr string) {
 	t.Helper()
 	var n atomic.Int64
@@ -29,6 +38,7 @@ func ask(
 	defer h.Close()
 	var out, errs bytes.Buffer
 	p := testProgram(&out, &errs)
+	p.width = width
 	p.getenv = func(name string) string { return map[string]string{serverVariable: h.URL, keyVariable: "a-key"}[name] }
 	exit = p.run(t.Context(), append([]string{"link"}, args...))
 	return exit, out.String(), errs.String()
@@ -37,6 +47,93 @@ func ask(
 func aLink(n int) string {
 	return fmt.Sprintf(`{"id":"%08d-0000-0000-0000-000000000000","token":"sh_token-%d","type":"LINK","enabled":true,`+
 		`"personaName":"Cara","hologram":{"depth":3}}`, n, n)
+}
+
+// A list fits the terminal: the address is whole however narrow that is, a persona's name is cut, and what is less is left out.
+func TestLinkListFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	const links = `{"data":[
+		{"id":"00000001-0000-0000-0000-000000000000","url":"https://links.example.com/share/sh_token-1","type":"LINK","enabled":true,
+			"usageCount":3,"usageLimit":10,"personaName":"Übermäßig langer Name"},
+		{"id":"00000002-0000-0000-0000-000000000000","token":"sh_2","type":"PLAYER_EMBED","enabled":false,"personaName":"Cara",
+			"expiresAt":"2026-04-27T10:00:00.000Z"}
+	],"meta":{"lastPage":1}}`
+	list := func(width int, flags ...string) string {
+		exit, stdout, stderr := askAt(t, width, func(w http.ResponseWriter, _ *http.Request, _ int) { _, _ = io.WriteString(w, links) },
+			append([]string{"list"}, flags...)...)
+		if exit != 0 || stderr != "" {
+			t.Errorf("exit %d: %s", exit, stderr)
+		}
+		return stdout
+	}
+	const all = `
+URL                                         STATUS    USES         PERSONA                EXPIRES                   TYPE          ID
+https://links.example.com/share/sh_token-1  ACTIVE    3/10         Übermäßig langer Name  never                     LINK          00000001-0000-0000-0000-000000000000
+https://lab.anam.ai/frame/sh_2              DISABLED  0/unlimited  Cara                   2026-04-27T10:00:00.000Z  PLAYER_EMBED  00000002-0000-0000-0000-000000000000
+`
+	for width, want := range map[int]string{
+		10: `
+URL
+https://links.example.com/share/sh_token-1
+https://lab.anam.ai/frame/sh_2
+`,
+		73: `
+URL                                         STATUS    USES
+https://links.example.com/share/sh_token-1  ACTIVE    3/10
+https://lab.anam.ai/frame/sh_2              DISABLED  0/unlimited
+`,
+		80: `
+URL                                         STATUS    USES         PERSONA
+https://links.example.com/share/sh_token-1  ACTIVE    3/10         Übermäßig la…
+https://lab.anam.ai/frame/sh_2              DISABLED  0/unlimited  Cara
+`,
+		120: `
+URL                                         STATUS    USES         PERSONA                EXPIRES
+https://links.example.com/share/sh_token-1  ACTIVE    3/10         Übermäßig langer Name  never
+https://lab.anam.ai/frame/sh_2              DISABLED  0/unlimited  Cara                   2026-04-27T10:00:00.000Z
+`,
+		166:         all,
+		math.MaxInt: all,
+	} {
+		if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), list(width)); diff != "" {
+			t.Errorf("%d characters (-want +got):\n%s", width, diff)
+		}
+	}
+	if diff := cmp.Diff(strings.TrimPrefix(all, "\n"), list(10, "--wide")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(list(0), list(80, "--json")); diff != "" || list(0, "--wide") != list(0) || !strings.HasPrefix(list(0), "[") {
+		t.Error(diff)
+	}
+}
+
+// A person sees whom a new link leads to, which the answer to a create does not say.
+func TestLinkCreateShowsThePersona(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]string{200: "PERSONA  Cara\n", 403: "PERSONA  -\n"} {
+		answer := func(w http.ResponseWriter, r *http.Request, _ int) {
+			if r.Method == http.MethodGet {
+				w.WriteHeader(status)
+				_, _ = io.WriteString(w, aLink(1))
+				return
+			}
+			w.WriteHeader(http.StatusCreated)
+			_, _ = io.WriteString(w, strings.Replace(aLink(1), `"personaName":"Cara",`, "", 1))
+		}
+		exit, stdout, stderr := askAt(t, 80, answer, "create", "--persona", aPersona)
+		if exit != 0 || stderr != "" || !strings.Contains(stdout, want) || !strings.Contains(stdout, "share/sh_token-1\n") {
+			t.Errorf("%d: exit %d: %s%s", status, exit, stdout, stderr)
+		}
+		exit, stdout, _ = ask(t, func(w http.ResponseWriter, r *http.Request, n int) {
+			if n > 1 {
+				t.Errorf("JSON takes a request more: %s", r.Method)
+			}
+			answer(w, r, n)
+		}, "create", "--persona", aPersona)
+		if exit != 0 || strings.Contains(stdout, "Cara") {
+			t.Errorf("exit %d: %s", exit, stdout)
+		}
+	}
 }
 
 // The links that were created before a failure are shown, because no other output has them.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,27 @@ import (
 	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/client"
 )
+
+// The days before the link was made are not shown.
+func TestVisitsBeginWithTheLink(t *testing.T) {
+	t.Parallel()
+	for age, begins := range map[int]bool{0: true, 2: true, 100: false} {
+		created := time.Now().UTC().AddDate(0, 0, -age)
+		visit := `{"id":"1","at":"` + time.Now().UTC().Format(api.TimestampLayout) + `","outcome":"OPENED","client":"other"}`
+		exit, stdout, stderr := askAt(t, 80, func(w http.ResponseWriter, _ *http.Request, n int) {
+			if n == 1 {
+				_, _ = io.WriteString(w, strings.Replace(aLink(1), "{", `{"createdAt":"`+created.Format(api.TimestampLayout)+`",`, 1))
+				return
+			}
+			_, _ = io.WriteString(w, `{"data":[`+visit+`],"meta":{"lastPage":1}}`)
+		}, "visits", aPersona)
+		_, days, _ := strings.Cut(stdout, "\n")
+		if exit != 0 || stderr != "" || strings.HasPrefix(days, created.Format(time.DateOnly)) != begins ||
+			!strings.HasSuffix(stdout, "\n\nattempts: 1, opened: 1, refused: 0\n") {
+			t.Errorf("a link made %d days ago: exit %d\n%s%s", age, exit, stdout, stderr)
+		}
+	}
+}
 
 func TestVisitDays(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ func main() {
 		signal.Reset(os.Interrupt, syscall.SIGTERM)
 		stop()
 	}()
-	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, width: widthOf(os.Stdout, os.Getenv("COLUMNS"))}
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
@@ -36,6 +36,7 @@ type program struct {
 	stdout io.Writer
 	stderr io.Writer
 	getenv func(string) string
+	width  int // of the terminal that stdout is, in characters; 0 if it is none
 }
 
 // run runs one command line and returns its exit code.

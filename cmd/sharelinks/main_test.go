@@ -51,7 +51,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":       exits,
 			"waitready":   waitReady,
-			"term":        term,
+			"term":        askToStop,
 			"request":     request,
 			"eventually":  eventually,
 			"hold":        hold,

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
-	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 
 	"github.com/sharelinks-dev/sharelinks/api"
 )
@@ -19,7 +22,22 @@ import (
 // isTerminal reports whether a person is at the other end of a stream.
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd())
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// widthOf returns how many characters fit on a line of a terminal, as the terminal says or else the variable COLUMNS. It is 0 for
+// what is no terminal, and without a limit when nothing says it.
+func widthOf(f *os.File, columns string) int {
+	if !isTerminal(f) {
+		return 0
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		return width
+	}
+	if width, err := strconv.Atoi(columns); err == nil && width > 0 {
+		return width
+	}
+	return math.MaxInt
 }
 
 // write writes a text to standard output.
@@ -65,6 +83,7 @@ type view[T any] struct {
 	show    showFunc
 	record  func(T) (value any, row []string) // for JSON and for the table
 	columns []string
+	width   int // that the table of a list fits; 0 is any
 }
 
 // showFunc prints a value, as JSON or as text.
@@ -90,7 +109,40 @@ func (v view[T]) list(items []T, err error) error {
 	for i, item := range items {
 		values[i], rows[i] = v.record(item)
 	}
-	return v.show(values, table(v.columns, rows...))
+	columns := v.columns
+	if v.width > 0 {
+		columns, rows = fit(v.width, columns, rows)
+	}
+	return v.show(values, table(columns, rows...))
+}
+
+// personaColumn has names, which people know when their ends are cut off. Other cells are copied or compared.
+const personaColumn = "PERSONA"
+
+// fit cuts the names of personas and then leaves out the last columns, until a table fits a width. The first column stays.
+func fit(width int, columns []string, rows [][]string) ([]string, [][]string) {
+	for i, name := range columns {
+		size := len(name)
+		for _, row := range rows {
+			size = max(size, utf8.RuneCountInString(row[i]))
+		}
+		if name == personaColumn && len(name) <= width && width < size {
+			size = width
+			for _, row := range rows {
+				if r := []rune(row[i]); len(r) > size {
+					row[i] = string(r[:size-1]) + "…"
+				}
+			}
+		}
+		if size > width && i > 0 {
+			for j, row := range rows {
+				rows[j] = row[:i]
+			}
+			return columns[:i], rows
+		}
+		width -= size + len("  ")
+	}
+	return columns, rows
 }
 
 // instant returns a time as the contract writes it, "" for none.

@@ -92,8 +92,8 @@ func waitReady(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// term asks all programs in the background to stop.
-func term(ts *testscript.TestScript, neg bool, args []string) {
+// askToStop is the command term: it asks all programs in the background to stop.
+func askToStop(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: term")
 	}
