@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"log/slog"
-	"os"
 	"os/exec"
 	"reflect"
 	"slices"
@@ -27,13 +26,6 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Error("curl is missing, so the request that serve prints was not run; install curl")
-		} else {
-			t.Log("curl is missing, so the request that serve prints is NOT run; install curl")
-		}
-	}
 	deadline, _ := t.Deadline()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -58,7 +50,6 @@ func TestScripts(t *testing.T) {
 			"waitstopped": waitStopped,
 			"release":     release,
 			"occupy":      occupy,
-			"printedcurl": printedCurl,
 			"idle":        idle,
 		},
 	})

@@ -224,20 +224,6 @@ func occupy(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("OCCUPIED", l.Addr().String())
 }
 
-var curl = regexp.MustCompile(`(?ms)^curl .*?^'\n`)
-
-// printedcurl FROM TO takes the curl command out of what a server printed.
-func printedCurl(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: printedcurl FROM TO")
-	}
-	found := curl.FindAllString(ts.ReadFile(args[0]), -1)
-	if len(found) != 1 {
-		ts.Fatalf("%d curl commands are printed, want 1", len(found))
-	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(found[0]), 0o600))
-}
-
 // idle fails the script when something still runs in the background.
 func idle(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {

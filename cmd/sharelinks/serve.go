@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"syscall"
 
@@ -67,11 +68,16 @@ func (p *program) runServer(ctx context.Context, config server.Config) error {
 	if err != nil {
 		return err
 	}
-	return s.Serve(ctx, listener, func(url string) {
+	config.Logger.Info("personas come from", "source", map[string]string{
+		server.PersonasLocal: "this database, where sharelinks persona add puts them",
+		server.PersonasAny:   "nowhere: every id is accepted",
+		server.PersonasAnam:  "the account of SHARELINKS_ANAM_API_KEY with Anam, at " + config.AnamURL,
+	}[config.Personas])
+	return s.Serve(ctx, listener, func(listening string) {
 		if key, first := s.FirstStart(); first {
-			p.showFirstStart(key, s.PublicURL())
+			p.showFirstStart(config, key, listening)
 		}
-		fmt.Fprintf(p.stdout, "listening on %s\n", url)
+		fmt.Fprintf(p.stdout, "listening on %s\n", listening)
 	})
 }
 
@@ -85,19 +91,28 @@ func listenFailure(err error) error {
 
 // showFirstStart prints a first request with the key, or with the variable of the configured key if key is "". It does
 // not log them: a log is kept, and the key is a secret.
-func (p *program) showFirstStart(key, url string) {
-	has, authorization := ".\nIts API key is the one in SHARELINKS_API_KEY.", `"Authorization: Bearer $SHARELINKS_API_KEY"`
+func (p *program) showFirstStart(config server.Config, key, listening string) {
+	has, authorization := ".\nIts API key is the one in SHARELINKS_API_KEY.", `"Authorization: Bearer ${SHARELINKS_API_KEY:?}"`
 	if key != "" {
 		has = " and this API key,\nwhich is not shown again:\n\n    " + key
 		authorization = "'Authorization: Bearer " + key + "'"
 	}
+	if config.Personas == server.PersonasAnam { // which has no Cara, and whose ids are not known here
+		fmt.Fprintf(p.stderr, `
+The database was empty. It now has the organization "default"%s
+
+Links lead to the personas of the account with Anam: sharelinks link create --persona ID
+
+`, has)
+		return
+	}
 	fmt.Fprintf(p.stderr, `
 The database was empty. It now has the organization "default", the persona Cara%s
 
-A first share link:
+A first share link, from a second terminal:
 
 curl --request POST \
-  --url %s \
+  %s \
   --header %s \
   --header 'Content-Type: application/json' \
   --data '
@@ -108,7 +123,22 @@ curl --request POST \
 }
 '
 
-`, has, shellQuoted(url+"/v1/share-links"), authorization)
+`, has, curlOptions(config, listening), authorization)
+}
+
+// curlOptions are those with which curl reaches a server from its own machine, also before a proxy and DNS lead to it.
+func curlOptions(config server.Config, listening string) (options string) {
+	if path, isSocket := strings.CutPrefix(listening, "unix:"); isSocket {
+		options, listening = "--unix-socket "+shellQuoted(path)+" ", "http://localhost"
+	}
+	if config.TLSCert != "" {
+		options += "--cacert " + shellQuoted(config.TLSCert) + " " // it may be self-signed
+		if public, err := url.Parse(config.PublicURL); err == nil && public.Host != "" {
+			options += "--connect-to " + shellQuoted("::"+strings.TrimPrefix(listening, "https://")) + " "
+			listening = "https://" + public.Host
+		}
+	}
+	return options + "--url " + shellQuoted(listening+"/v1/share-links")
 }
 
 // shellQuoted returns a text as one word of a POSIX shell.
