@@ -104,7 +104,7 @@ func visitDays(visits []client.Visit, first, last time.Time) [][]string {
 
 // visitSum says how many attempts there were, and what became of them.
 func visitSum(visits []client.Visit) string {
-	opened, refused := 0, map[api.VisitOutcome]int{}
+	opened, refused := 0, make(map[api.VisitOutcome]int)
 	for _, v := range visits {
 		if v.Outcome == api.VisitOutcomeOpened {
 			opened++
