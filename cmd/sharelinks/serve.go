@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -126,13 +128,17 @@ curl --request POST \
 `, has, curlOptions(config, listening), authorization)
 }
 
-// curlOptions are those with which curl reaches a server from its own machine, also before a proxy and DNS lead to it.
+// curlOptions are those with which curl reaches a server from any directory of its machine, also before a proxy and DNS lead to it.
 func curlOptions(config server.Config, listening string) (options string) {
+	file := func(path string) string {
+		absolute, _ := filepath.Abs(path) // "" if there is no working directory
+		return shellQuoted(cmp.Or(absolute, path))
+	}
 	if path, isSocket := strings.CutPrefix(listening, "unix:"); isSocket {
-		options, listening = "--unix-socket "+shellQuoted(path)+" ", "http://localhost"
+		options, listening = "--unix-socket "+file(path)+" ", "http://localhost"
 	}
 	if config.TLSCert != "" {
-		options += "--cacert " + shellQuoted(config.TLSCert) + " " // it may be self-signed
+		options += "--cacert " + file(config.TLSCert) + " " // it may be self-signed
 		if public, err := url.Parse(config.PublicURL); err == nil && public.Host != "" {
 			options += "--connect-to " + shellQuoted("::"+strings.TrimPrefix(listening, "https://")) + " "
 			listening = "https://" + public.Host

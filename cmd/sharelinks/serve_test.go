@@ -66,7 +66,8 @@ func writeCertificate(t *testing.T) (certificate, key string) {
 
 var curl = regexp.MustCompile(`(?ms)^curl .*?^'\n`)
 
-// The request that the first start prints works as pasted, wherever the server listens and whatever its public URL is.
+// The request that the first start prints works as pasted in any directory, wherever the server listens and whatever its public
+// URL is.
 func TestPrintedRequest(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
@@ -75,14 +76,26 @@ func TestPrintedRequest(t *testing.T) {
 		}
 		t.Skip("NOT TESTED: curl is missing")
 	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := t.TempDir()
+	relative := func(path string) string {
+		path, err := filepath.Rel(here, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
 	certificate, key := writeCertificate(t)
-	tls := []string{"--addr", "127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key}
+	tls := []string{"--addr", "127.0.0.1:0", "--tls-cert", relative(certificate), "--tls-key", key}
 	for name, flags := range map[string][]string{
 		"plain":                 {"--addr", "127.0.0.1:0"},
 		"everywhere":            {"--addr", ":0"},
 		"key of its own":        {"--addr", "127.0.0.1:0"},
 		"behind a proxy":        {"--addr", "127.0.0.1:0", "--public-url", "https://links.invalid/x/"},
-		"socket":                {"--addr", "unix:" + filepath.Join(t.TempDir(), "it's.sock"), "--public-url", "https://links.invalid"},
+		"socket":                {"--addr", "unix:" + relative(filepath.Join(elsewhere, "it's.sock")), "--public-url", "https://links.invalid"},
 		"TLS":                   tls,
 		"TLS with a public URL": append(tls, "--public-url", "https://example.com/x"),
 	} {
@@ -92,6 +105,7 @@ func TestPrintedRequest(t *testing.T) {
 		}
 		serveUntilReady(t, variables, func(printed string) {
 			cmd := exec.CommandContext(t.Context(), "sh", "-c", curl.FindString(printed))
+			cmd.Dir = elsewhere
 			cmd.Env = append(os.Environ(), "SHARELINKS_API_KEY="+variables["SHARELINKS_API_KEY"])
 			out, err := cmd.Output()
 			if err != nil || !strings.Contains(string(out), `"token":"sh_`) || !strings.Contains(string(out), `"usageLimit":10`) {
