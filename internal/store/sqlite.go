@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 )
 
 // sqlite is the engine of a SQLite database: one connection that writes, a pool of connections that read, and another of those
@@ -19,6 +20,7 @@ type sqlite struct {
 	readers *sqliteReaders
 	finders *sqliteReaders
 	store   *Store
+	refused atomic.Bool // the last batch had a write that the disk did not take
 }
 
 func openSQLite(ctx context.Context, path string, s *Store) error {
@@ -48,13 +50,20 @@ func openSQLite(ctx context.Context, path string, s *Store) error {
 	return nil
 }
 
-// ping notices that the file is not the one that was opened, and pages that are damaged.
+// ping notices that the file is not the one that was opened, pages that are damaged, and a disk that takes no writes: once
+// it refused one, ping writes until that works again, because a balancer sends nothing else meanwhile.
 func (e *sqlite) ping(ctx context.Context) error {
 	if err := e.file.check(); err != nil {
 		return err
 	}
+	if e.refused.Load() {
+		return e.write(ctx, &job{do: func(ctx context.Context, tx querier) error { return tx.run(ctx, &statement{sql: changeAnything}) }})
+	}
 	return e.find(ctx, tablesThere())
 }
+
+// changeAnything changes what nothing reads. SQLite does not write a row that stays as it is.
+const changeAnything = "UPDATE first_start SET locked = NOT locked"
 
 func (e *sqlite) find(ctx context.Context, query *statement) error {
 	return e.file.notice(e.finders.with(ctx, func(c *sqliteConn) error { return c.run(ctx, query) }))
@@ -113,6 +122,7 @@ func (e *sqlite) commit(batch []*job) {
 		}
 	}
 	_ = e.file.notice(err)
+	e.refused.Store(e.file.sayWhy(batch))
 	e.file.log.look()
 }
 

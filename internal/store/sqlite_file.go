@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -56,18 +57,29 @@ func makeFile(path string, logger *slog.Logger) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("find the database: %w", err)
 	}
-	dir := filepath.Dir(path)
+	if err := tryToWrite(filepath.Dir(path)); err != nil && !errors.Is(err, syscall.ENOSPC) { // it can still be read
+		return err
+	}
+	return createFile(path, mode)
+}
+
+// tryToWrite returns what keeps this process from writing new files in the directory of a database.
+func tryToWrite(dir string) error {
 	probe, err := os.CreateTemp(dir, ".sharelinks-*")
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the directory %s of the database does not exist; create it first", dir)
+	}
+	if err == nil {
+		_, err = probe.Write(make([]byte, 64<<10)) // more than fits into a block that is half full
+		err = errors.Join(err, probe.Close(), os.Remove(probe.Name()))
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("the disk is full: %w", err)
 	case err != nil:
 		return fmt.Errorf("user id %d cannot write in the directory %s: SQLite makes files beside the database, so the directory must be writable, not only the file (%w)", os.Getuid(), dir, err)
 	}
-	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
-		return fmt.Errorf("try to write in the directory of the database: %w", err)
-	}
-	return createFile(path, mode)
+	return nil
 }
 
 // createFile makes an empty file, unless there is one that can be written.
@@ -193,9 +205,30 @@ func pageFaults(ctx context.Context, q querier, check string) ([]string, error) 
 // errReplaced is the error for a database whose file is no longer at its path: what is written to it would be lost.
 var errReplaced = errors.New("the database file was deleted or replaced while it was in use; stop the service and put the file back")
 
+// sayWhy adds to the errors of writes that the disk did not take what the system says of it, and tells whether there are any:
+// the engine keeps that to itself.
+func (f *sqliteFile) sayWhy(batch []*job) (refused bool) {
+	var why error
+	for _, j := range batch {
+		switch sqliteCode(j.err) {
+		case sqlite3.IOERR, sqlite3.FULL, sqlite3.READONLY, sqlite3.CANTOPEN:
+			if !refused {
+				refused, why = true, tryToWrite(filepath.Dir(f.path))
+			}
+			if why != nil {
+				j.err = fmt.Errorf("%w: %v", j.err, why)
+			}
+		}
+	}
+	return refused
+}
+
 // check returns an error when nothing must be written to the database, and nothing that it says believed.
 func (f *sqliteFile) check() error {
 	info, err := os.Stat(f.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("user id %d cannot find the database: %w", os.Getuid(), err)
+	}
 	if err != nil || !os.SameFile(info, f.opened) {
 		return fmt.Errorf("%w: %s", errReplaced, f.path)
 	}

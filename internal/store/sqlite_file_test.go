@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
@@ -261,6 +262,73 @@ func TestReplacedWhileOpen(t *testing.T) {
 	}
 	if err := errors.Join(s.Ping(t.Context()), s.readAtOnce(t.Context())); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDiskRefusesWrites has writes refused for a while, as a disk does that has become read-only. Ping finds out by itself when that ends.
+func TestDiskRefusesWrites(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "links.db")
+	s, err := Open(t.Context(), "sqlite:"+path, Options{Volatile: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	org := addOrganization(t, s)
+	writable := func(is bool) {
+		t.Helper()
+		if err := s.engine.(*sqlite).conn.Exec(fmt.Sprintf("PRAGMA query_only = %t", !is)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writable(false)
+	if _, err := s.CreateLink(t.Context(), newLink(org), nil); sharelink.CodeOf(err) != sharelink.Unavailable {
+		t.Errorf("create: error is %v", err)
+	}
+	for range 2 {
+		if err := s.Ping(t.Context()); sharelink.CodeOf(err) != sharelink.Unavailable {
+			t.Errorf("ping while nothing can be written: error is %v", err)
+		}
+	}
+	if _, err := s.OrganizationNamed(t.Context(), "default"); err != nil {
+		t.Errorf("read: %v", err)
+	}
+	writable(true)
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("ping once it can be written again: %v", err)
+	}
+	if s.engine.(*sqlite).refused.Load() {
+		t.Error("each ping goes on to write")
+	}
+}
+
+// What the system says of the disk is in the error of a write that it did not take, and in no other.
+func TestErrorSaysWhyTheDiskRefuses(t *testing.T) {
+	t.Parallel()
+	f := &sqliteFile{path: filepath.Join(t.TempDir(), "gone", "links.db")}
+	own := errors.New("its own")
+	batch := []*job{{}, {err: own}, {err: fmt.Errorf("wrapped: %w", sqlite3.IOERR)}}
+	if !f.sayWhy(batch) || batch[0].err != nil || batch[1].err != own || !errors.Is(batch[2].err, sqlite3.IOERR) ||
+		!strings.Contains(batch[2].err.Error(), filepath.Dir(f.path)) {
+		t.Errorf("errors are %v, %v, %v", batch[0].err, batch[1].err, batch[2].err)
+	}
+	if f.sayWhy(batch[:2]) {
+		t.Error("the disk is blamed for an error that is not its own")
+	}
+}
+
+// A directory that nobody may search any more is no file that was deleted.
+func TestDirectoryIsClosed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "links.db")
+	s, err := Open(t.Context(), "sqlite:"+path, Options{Volatile: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.engine.(*sqlite).file.path += strings.Repeat("x", 300) // it cannot be looked for: no file has such a name
+	if err := s.Ping(t.Context()); sharelink.CodeOf(err) != sharelink.Unavailable || errors.Is(err, errReplaced) {
+		t.Errorf("error is %v", err)
 	}
 }
 
