@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -91,13 +90,6 @@ func fewDescriptors(l *ledger) {
 		l.t.Errorf("%d descriptors are open: nothing was tested", descriptors)
 	}
 	check(l.t, url)
-}
-
-// runBy is a command that another program runs, which becomes it.
-func runBy(cmd *exec.Cmd, program ...string) *exec.Cmd {
-	by := command(program[0], append(program[1:], cmd.Args...)...)
-	by.Dir = cmd.Dir
-	return by
 }
 
 // dial opens connections to a server and sends nothing.

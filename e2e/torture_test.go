@@ -23,7 +23,7 @@ var (
 // load, and holds the server to it afterwards, see law.
 //
 // Faults that a test of one package proves at less cost are not repeated: files that are corrupt, truncated or of another
-// program (TestRefusedFiles, TestDamagedWhileOpen), a folder or file that cannot be written (TestNotWritable), the end of the
+// program (TestRefusedFiles, TestDamagedWhileOpen), a folder or file that cannot be written at the start (TestNotWritable), the end of the
 // disk in the middle of a batch (TestDiskFull), eight that make the tables at once (TestOpenTogether), uses that cannot be
 // given back (TestSettle...), each way in which Anam can answer wrongly (internal/anam).
 var scenarios = map[string]func(*ledger){
@@ -33,6 +33,8 @@ var scenarios = map[string]func(*ledger){
 	"64 descriptors":          fewDescriptors,
 	"disk full":               diskFull,
 	"file taken away":         fileTakenAway,
+	"directory closed":        directoryClosed,
+	"files read-only":         filesReadOnly,
 	"10,000 idle connections": idleConnections,
 	"slow heads and bodies":   slowRequests,
 	"PostgreSQL fails":        postgresFails,
