@@ -31,6 +31,7 @@ type ledger struct {
 	random *rand.Rand // of the scenario; each caller has its own
 
 	unavailable atomic.Int64 // answers of 503
+	unanswered  atomic.Int64 // requests
 	upstream    bool         // whether sessions come from elsewhere, which may refuse
 
 	mu           sync.Mutex
@@ -158,6 +159,14 @@ func (l *ledger) read(what string, status int, body []byte, success int, refusal
 	return unknown
 }
 
+// answered counts requests without an answer.
+func (l *ledger) answered(err error) bool {
+	if err != nil {
+		l.unanswered.Add(1)
+	}
+	return err == nil
+}
+
 // acknowledge counts an operation that was acknowledged. The lock is held.
 func (l *ledger) acknowledge(o outcome) bool {
 	if o == done {
@@ -180,7 +189,7 @@ func (l *ledger) create(p *process, limit int, random *rand.Rand) *known {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var k *known
-	if err == nil && l.acknowledge(l.read("create", resp.StatusCode(), resp.Body, 201)) {
+	if l.answered(err) && l.acknowledge(l.read("create", resp.StatusCode(), resp.Body, 201)) {
 		k = &known{id: resp.JSON201.ID, token: resp.JSON201.Token, limit: limit, origins: []string{""}}
 		l.links[k.id] = k
 	}
@@ -202,7 +211,7 @@ func (l *ledger) open(p *process, k *known) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o := unknown
-	if err == nil {
+	if l.answered(err) {
 		if l.upstream && givenBack(resp.StatusCode(), resp.Body) {
 			o = refused
 		} else {
@@ -239,7 +248,7 @@ func (l *ledger) update(p *process, k *known, random *rand.Rand) {
 	resp, err := p.client.UpdateShareLinkWithResponse(l.t.Context(), k.id, change)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err == nil && l.acknowledge(l.read("update", resp.StatusCode(), resp.Body, 200)) {
+	if l.answered(err) && l.acknowledge(l.read("update", resp.StatusCode(), resp.Body, 200)) {
 		k.origins = []string{origin}
 	}
 }
@@ -251,7 +260,7 @@ func (l *ledger) delete(p *process, k *known) {
 	resp, err := p.client.DeleteShareLinkWithResponse(l.t.Context(), k.id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k.deleted = err == nil && l.acknowledge(l.read("delete", resp.StatusCode(), resp.Body, 200))
+	k.deleted = l.answered(err) && l.acknowledge(l.read("delete", resp.StatusCode(), resp.Body, 200))
 }
 
 // look reads. What is read is compared by the law.
@@ -259,15 +268,15 @@ func (l *ledger) look(p *process, k *known, random *rand.Rand) {
 	ctx := l.t.Context()
 	switch random.IntN(3) {
 	case 0:
-		if resp, err := p.client.GetShareLinkWithResponse(ctx, k.id); err == nil {
+		if resp, err := p.client.GetShareLinkWithResponse(ctx, k.id); l.answered(err) {
 			l.read("get", resp.StatusCode(), resp.Body, 200)
 		}
 	case 1:
-		if resp, err := p.client.PreviewShareLinkWithResponse(ctx, k.token); err == nil {
+		if resp, err := p.client.PreviewShareLinkWithResponse(ctx, k.token); l.answered(err) {
 			l.read("preview", resp.StatusCode(), resp.Body, 200)
 		}
 	default:
-		if resp, err := p.client.ListShareLinksWithResponse(ctx, &api.ListShareLinksParams{Page: new(1 + random.IntN(3))}); err == nil {
+		if resp, err := p.client.ListShareLinksWithResponse(ctx, &api.ListShareLinksParams{Page: new(1 + random.IntN(3))}); l.answered(err) {
 			l.read("list", resp.StatusCode(), resp.Body, 200)
 		}
 	}

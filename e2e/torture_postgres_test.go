@@ -6,9 +6,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +30,12 @@ func postgresDatabase(l *ledger) string { return pgtest.NewDatabase(l.t) }
 // postgresServer starts a PostgreSQL of the scenario's own. Its commits are durable, as the law wants them.
 func postgresServer(t *testing.T) (url string, stop func() error) {
 	t.Helper()
+	server, stop := postgresOwn(t)
+	return server.URL("postgres"), stop
+}
+
+func postgresOwn(t *testing.T) (_ *pgtest.Server, stop func() error) {
+	t.Helper()
 	server, err := pgtest.StartDurable()
 	if missing := (*pgtest.MissingError)(nil); errors.As(err, &missing) {
 		cannot(t, "POSTGRESQL FAILS: "+err.Error())
@@ -38,7 +49,7 @@ func postgresServer(t *testing.T) (url string, stop func() error) {
 			t.Error(err)
 		}
 	})
-	return server.URL("postgres"), stop
+	return server, stop
 }
 
 // query asks a PostgreSQL something, from beside the server.
@@ -288,4 +299,157 @@ func together(l *ledger, database string) {
 		l.law(p)
 	}
 	check(t, database)
+}
+
+// postgresHangs stops all processes of a PostgreSQL under load, which then go on where they were.
+func postgresHangs(l *ledger) {
+	server, _ := postgresOwn(l.t)
+	p := serve(l.t, server.URL("postgres"), unlimited...)
+	hangs(l, p, func() (goOn func()) {
+		thaw, err := server.Freeze()
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		return func() {
+			if err := thaw(); err != nil {
+				l.t.Error(err)
+			}
+		}
+	})
+	check(l.t, server.URL("postgres"))
+}
+
+// networkSwallows has the network between a server and its PostgreSQL swallow what is sent, under load. Connections that there
+// are by then are never told; later ones work again.
+func networkSwallows(l *ledger) {
+	server, _ := postgresOwn(l.t)
+	direct := server.URL("postgres")
+	u, err := url.Parse(direct)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	w := &cable{to: filepath.Join(u.Query().Get("host"), ".s.PGSQL."+u.Query().Get("port"))}
+	p := serve(l.t, "postgres://sharelinks@"+w.listen(l.t)+"/postgres?sslmode=disable", unlimited...)
+	hangs(l, p, w.swallow)
+	check(l.t, direct)
+}
+
+// hangs has the database of a server give no answer until all that was asked meanwhile is answered without it.
+func hangs(l *ledger, p *process, hang func() (goOn func())) {
+	before := l.warm(p)
+	for range l.in(1) {
+		var group sync.WaitGroup
+		hung := make(chan func(), 1)
+		group.Go(func() { l.load(p, 200, event{50 + l.random.IntN(50), func() { hung <- hang() }}) })
+		goOn := sync.OnceFunc(<-hung)
+		l.t.Cleanup(goOn)
+		// More than there are connections to the database.
+		const flood = 300
+		var outstanding atomic.Int64
+		unanswered := l.unanswered.Load()
+		for range flood {
+			outstanding.Add(1)
+			random := rand.New(rand.NewPCG(l.random.Uint64(), 0))
+			group.Go(func() {
+				defer outstanding.Add(-1)
+				l.act(p, random, nil)
+			})
+		}
+		if !within(time.Minute, func() bool { return outstanding.Load() == 0 }) {
+			l.t.Errorf("%d of %d requests are not answered while the database hangs", outstanding.Load(), flood)
+		}
+		if n := l.unanswered.Load() - unanswered; n > 0 {
+			l.t.Errorf("%d requests ended without an answer", n)
+		}
+		if readiness := ready(p); readiness == 200 {
+			l.t.Error("it is ready though the database hangs")
+		}
+		l.leaksNothing(p, before)
+		goOn()
+		group.Wait()
+		l.answersAgain(p)
+		l.load(p, 100)
+		l.law(p)
+	}
+	l.leaksNothing(p, before)
+}
+
+// cable forwards connections to a socket.
+type cable struct {
+	to string
+
+	mu         sync.Mutex
+	swallowing *atomic.Bool // of the connections that come now
+	ends       []net.Conn
+}
+
+func (w *cable) listen(t *testing.T) (addr string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.swallowing = new(atomic.Bool)
+	var forwarding sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listener.Close()
+		w.mu.Lock()
+		closeAll(w.ends)
+		w.mu.Unlock()
+		forwarding.Wait()
+	})
+	forwarding.Go(func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("unix", w.to)
+			if err != nil {
+				_ = c.Close()
+				continue
+			}
+			w.mu.Lock()
+			swallowing := w.swallowing
+			w.ends = append(w.ends, c, to)
+			w.mu.Unlock()
+			forwarding.Go(func() { forward(c, to, swallowing) })
+		}
+	})
+	return listener.Addr().String()
+}
+
+// forward forwards until one of both ends hangs up. While it swallows, the other is not told.
+func forward(from, to net.Conn, swallowing *atomic.Bool) {
+	var ways sync.WaitGroup
+	for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
+		ways.Go(func() {
+			_, _ = io.Copy(writer(func(b []byte) (int, error) {
+				if swallowing.Load() {
+					return len(b), nil
+				}
+				return way[1].Write(b)
+			}), way[0])
+			if !swallowing.Load() {
+				closeAll([]net.Conn{from, to})
+			}
+		})
+	}
+	ways.Wait()
+	closeAll([]net.Conn{from, to})
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(b []byte) (int, error) { return w(b) }
+
+// swallow begins to swallow what all connections send, and what those do that come until goOn is called.
+func (w *cable) swallow() (goOn func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.swallowing.Store(true)
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.swallowing = new(atomic.Bool)
+	}
 }

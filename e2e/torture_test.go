@@ -38,6 +38,8 @@ var scenarios = map[string]func(*ledger){
 	"10,000 idle connections": idleConnections,
 	"slow heads and bodies":   slowRequests,
 	"PostgreSQL fails":        postgresFails,
+	"PostgreSQL hangs":        postgresHangs,
+	"network swallows":        networkSwallows,
 	"failover":                failover,
 	"two first starts":        twoFirstStarts,
 	"upstream lies":           upstreamLies,

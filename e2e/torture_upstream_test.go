@@ -116,6 +116,7 @@ func clockJumps(l *ledger) {
 		l.t.Fatal(err)
 	}
 	p := inThisProcess(l, s)
+	before := usage{descriptors: descriptors(l.t)}
 	jump := func(by time.Duration) func() { return func() { offset.Add(int64(by)) } }
 	for range l.in(3) {
 		hour := time.Hour

@@ -24,7 +24,8 @@ import (
 )
 
 const (
-	maxBody         = 64 << 10 // bytes of a request body
+	maxBody         = 64 << 10         // bytes of a request body
+	patience        = 15 * time.Second // with a store that does not answer: 10 s may be added for a change that has begun
 	requestIDHeader = "X-Request-Id"
 
 	// statusHungUp is logged and counted where the caller did not wait for the answer. The number is the one that nginx
@@ -147,12 +148,16 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			header["Strict-Transport-Security"] = transport
 		}
 
+		caller := c.Request().Context()
+		inTime, cancel := context.WithTimeout(caller, patience)
+		defer cancel()
+		c.SetRequest(c.Request().WithContext(inTime))
 		err := s.answer(next, c)
 		if err != nil {
 			s.writeProblem(err, c)
 		}
 		elapsed, status := time.Since(start), c.Response().Status
-		if errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil {
+		if errors.Is(err, context.Canceled) && caller.Err() != nil {
 			status = statusHungUp
 		}
 		s.metrics.request(s.routeName(c), status, elapsed)

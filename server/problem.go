@@ -177,7 +177,9 @@ func knownError(err error) *sharelink.Error {
 		return &sharelink.Error{Code: methodNotAllowed, Detail: "this path does not have this method; the header Allow lists those that it has"}
 	case routing != nil && routing.Code == http.StatusBadRequest:
 		return &sharelink.Error{Code: sharelink.Invalid, Detail: "the request does not fit the contract", Err: err}
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded):
+		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the store did not answer in time", Err: err}
+	case errors.Is(err, context.Canceled):
 		return &sharelink.Error{Code: sharelink.Unavailable, Detail: "the request was canceled", Err: err}
 	}
 	return &sharelink.Error{Code: internalError, Detail: "the server failed; its log has the reason under this request id", Err: err}

@@ -24,9 +24,11 @@ const (
 
 // janitor is a shell script that ends a server and removes its directory, $0. It begins when its standard input is closed.
 // The test binary holds the other end of that pipe: the kernel closes it however the binary ends. SIGQUIT is "immediate
-// shutdown": there is nothing to keep. A server that is ending may still be writing, so rm is tried several times.
+// shutdown": there is nothing to keep. SIGCONT is for one that a test has stopped. A server that is ending may still be writing, so rm is tried several times.
 const janitor = `cat
-kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")"
+pid=$(head -n 1 "$0/data/postmaster.pid")
+kill -QUIT "$pid"
+kill -CONT "$pid"
 for try in 1 2 3 4 5 6 7 8 9; do
 	rm -rf "$0" && exit
 	sleep 0.1
@@ -171,6 +173,27 @@ func (s *Server) Stop() error {
 	err := errors.Join(s.lifeline.Close(), s.janitor.Wait())
 	<-s.ended
 	return err
+}
+
+// Freeze stops all processes of the server where they are, as on a machine that hangs, until thaw is called or the server is
+// stopped. Connections stay open and are not answered.
+func (s *Server) Freeze() (thaw func() error, err error) {
+	postmaster, err := os.ReadFile(filepath.Join(s.dir, "data", "postmaster.pid"))
+	if err != nil {
+		return nil, err
+	}
+	first, _, _ := strings.Cut(string(postmaster), "\n")
+	// The first is stopped first, or it would start others.
+	if err := exec.Command("kill", "-STOP", first).Run(); err != nil {
+		return nil, err
+	}
+	children, err := exec.Command("pgrep", "-P", first).Output()
+	if err != nil {
+		return nil, err
+	}
+	all := append([]string{first}, strings.Fields(string(children))...)
+	signal := func(name string) error { return exec.Command("kill", append([]string{name}, all...)...).Run() }
+	return func() error { return signal("-CONT") }, signal("-STOP")
 }
 
 // identity returns whom to run PostgreSQL as, because it refuses to run as root; nil when this is not root.

@@ -93,7 +93,9 @@ func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharel
 		return sharelink.Link{}, err
 	}
 	if s.created.Add(1)%int64(s.options.blockSize) == 0 {
-		s.splitBlocks(context.WithoutCancel(ctx))
+		inTime, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.options.readTimeout)
+		defer cancel()
+		s.splitBlocks(inTime)
 	}
 	return c.link, nil
 }

@@ -15,11 +15,12 @@ import (
 )
 
 const (
-	postgresConnectTimeout = 5 * time.Second  // unless the URL says otherwise
-	postgresWriteTimeout   = 30 * time.Second // of one write, once it has begun
-	postgresTries          = 5                // of a write that lost against another
-	postgresFindTimeout    = 10 * time.Second // of queries that an index answers
-	postgresWorkers        = 2                // batches at a time: while one waits for the database the next is made
+	postgresConnectTimeout  = 5 * time.Second  // unless the URL says otherwise
+	postgresTimeout         = 10 * time.Second // of what somebody waits for, once it has begun
+	postgresWriteTimeout    = 30 * time.Second // of a write that nobody waits for
+	postgresRollbackTimeout = 5 * time.Second
+	postgresTries           = 5 // of a write that lost against another
+	postgresWorkers         = 2 // batches at a time: while one waits for the database the next is made
 )
 
 // postgres is the engine of a PostgreSQL database: a pool of connections, all of which may write.
@@ -92,8 +93,16 @@ func (e *postgres) ping(ctx context.Context) error {
 	var readOnly string
 	err := e.find(ctx, &statement{sql: "SELECT current_setting('transaction_read_only') FROM first_start", row: func(r scanner) error { return r.Scan(&readOnly) }})
 	if err == nil && readOnly == "on" {
-		e.pool.Reset() // the next connection may lead to the primary
-		return errReadOnly
+		return e.forget(errReadOnly)
+	}
+	return err
+}
+
+// forget throws all connections away when an error says that new ones may lead to a database that answers: the old ones lead to a
+// primary that became a standby, or to nowhere. It returns the error.
+func (e *postgres) forget(err error) error {
+	if errors.Is(err, errLate) || errors.Is(err, errReadOnly) || sqlState(err) == "25006" {
+		e.pool.Reset()
 	}
 	return err
 }
@@ -104,14 +113,14 @@ func (e *postgres) find(ctx context.Context, query *statement) error {
 
 // findAll sends queries in one message.
 func (e *postgres) findAll(batch []*job) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), postgresFindTimeout, errLate)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), postgresTimeout, errLate)
 	defer cancel()
 	together(batch, func(batch []*job) error {
 		queries := make([]*statement, len(batch))
 		for i, j := range batch {
 			queries[i] = j.find
 		}
-		return late(ctx, send(ctx, e.pool, queries))
+		return e.forget(late(ctx, send(ctx, e.pool, queries)))
 	})
 }
 
@@ -142,7 +151,9 @@ func (e *postgres) write(ctx context.Context, j *job) error {
 
 // commit runs a batch in one transaction.
 func (e *postgres) commit(batch []*job) {
-	together(batch, func(batch []*job) error { return e.transaction(context.Background(), batch) })
+	ctx, cancel := context.WithTimeoutCause(context.Background(), postgresTimeout, errLate)
+	defer cancel()
+	together(batch, func(batch []*job) error { return e.transaction(ctx, batch) })
 	e.store.options.ObserveBatch(len(batch))
 }
 
@@ -157,24 +168,27 @@ func together(batch []*job, do func(batch []*job) error) {
 	}
 }
 
-// transaction runs a batch in a transaction, READ COMMITTED, again when it lost a race. ctx has a say until it has begun.
+// transaction runs a batch in a transaction, READ COMMITTED, again when it lost a race. The end of ctx has a say until it has
+// begun. From then on it takes no longer than somebody waits, if ctx has a deadline.
 func (e *postgres) transaction(ctx context.Context, batch []*job) error {
-	acquiring, cancel := context.WithTimeoutCause(ctx, postgresWriteTimeout, errLate)
+	timeout := postgresWriteTimeout
+	if _, awaited := ctx.Deadline(); awaited {
+		timeout = postgresTimeout
+	}
+	deadline := time.Now().Add(timeout)
+	acquiring, cancel := context.WithDeadlineCause(ctx, deadline, errLate)
 	defer cancel()
 	conn, err := e.pool.Acquire(acquiring)
 	if err != nil {
-		return late(acquiring, err)
+		return e.forget(late(acquiring, err))
 	}
 	defer conn.Release()
-	ctx, cancel = context.WithTimeoutCause(context.WithoutCancel(ctx), postgresWriteTimeout, errLate)
+	ctx, cancel = context.WithDeadlineCause(context.WithoutCancel(ctx), deadline, errLate)
 	defer cancel()
 	for try := 1; ; try++ {
 		err := transact(ctx, conn, []*statement{{sql: "BEGIN"}}, func(ctx context.Context, tx querier) error { return e.store.perform(ctx, tx, batch) })
 		if err == nil || ctx.Err() != nil || try == postgresTries || !lostRace(err) {
-			if sqlState(err) == "25006" {
-				e.pool.Reset() // the connections lead to a primary that became a standby
-			}
-			return late(ctx, err)
+			return e.forget(late(ctx, err))
 		}
 	}
 }
@@ -208,7 +222,9 @@ func transact(ctx context.Context, conn *pgxpool.Conn, begin []*statement, fn fu
 		err = tx.run(ctx, &statement{sql: "COMMIT"})
 	}
 	if err != nil && tx.begun && !conn.Conn().IsClosed() {
-		_, rollbackErr := conn.Exec(context.WithoutCancel(ctx), "ROLLBACK")
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), postgresRollbackTimeout)
+		defer cancel()
+		_, rollbackErr := conn.Exec(ctx, "ROLLBACK")
 		err = errors.Join(err, rollbackErr)
 	}
 	return err
