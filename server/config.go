@@ -62,7 +62,8 @@ type Config struct {
 	PlayerIntegrity string // the hash of its bytes, such as "sha384-..."; "" is for the default PlayerScript only
 
 	ValidateResponses bool          // whether to check our own responses against the contract too; costs about 20 us each
-	ShutdownTimeout   time.Duration // how long requests in flight may take to finish on a stop
+	Drain             time.Duration // how long a server that was told to stop goes on, not ready, so that balancers see it; 0 is not at all
+	ShutdownTimeout   time.Duration // how long requests in flight may take to finish after that
 
 	Version string           // shown in /metrics and in the docs; "" is "dev"
 	Logger  *slog.Logger     // nil is silence
@@ -198,6 +199,9 @@ func (c Config) Validate() error {
 		add("PlayerIntegrity", "must say what the bytes of that player's script are, such as sha384-... (openssl dgst -sha384 -binary anam.js | base64)")
 	case !isIntegrity(integrity):
 		add("PlayerIntegrity", "must be sha256-, sha384- or sha512- and the hash in base64, not %q", integrity)
+	}
+	if c.Drain < 0 {
+		add("Drain", "must be 0 or above, not %v", c.Drain)
 	}
 	if c.ShutdownTimeout <= 0 {
 		add("ShutdownTimeout", "must be above 0, not %v", c.ShutdownTimeout)

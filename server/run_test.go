@@ -6,14 +6,17 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/sharelinks-dev/sharelinks/internal/memstore"
 	"github.com/sharelinks-dev/sharelinks/internal/service"
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 	"github.com/sharelinks-dev/sharelinks/internal/store"
@@ -23,13 +26,13 @@ func TestConfigFaultsComeTogetherAndShowNoSecret(t *testing.T) {
 	t.Parallel()
 	config := Config{
 		Addr: "nowhere", Database: "postgres://user:hunter2@host:port/db", PublicURL: "ftp://x", APIKey: "hunter2 hunter2",
-		Personas: "some", SessionAlgorithm: "none", RateLimit: -1, OpenRate: math.NaN(), LinkOpenRate: 1, TrustedProxies: make([]netip.Prefix, 1),
+		Personas: "some", SessionAlgorithm: "none", RateLimit: -1, OpenRate: math.NaN(), LinkOpenRate: 1, TrustedProxies: make([]netip.Prefix, 1), Drain: -1,
 	}
 	err := config.Validate()
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"Addr: must be HOST:PORT", "Database: ", "PublicURL: must be", "APIKey: must be", "Personas: must be local, any or anam", "AnamURL: must be", "SessionAlgorithm: must be EdDSA or ES256, not \"none\"", "RateLimit: must be", "LinkOpenBurst: must be", "OpenRate: must be", "TrustedProxies: must be", "VisitsRetention: must be", "ShutdownTimeout: must be"} {
+	for _, want := range []string{"Addr: must be HOST:PORT", "Database: ", "PublicURL: must be", "APIKey: must be", "Personas: must be local, any or anam", "AnamURL: must be", "SessionAlgorithm: must be EdDSA or ES256, not \"none\"", "RateLimit: must be", "LinkOpenBurst: must be", "OpenRate: must be", "TrustedProxies: must be", "VisitsRetention: must be", "Drain: must be", "ShutdownTimeout: must be"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in:\n%v", want, err)
 		}
@@ -265,4 +268,41 @@ func (s slowLinks) Link(ctx context.Context, organization, id uuid.UUID) (sharel
 	close(s.asked)
 	<-s.release
 	return s.Store.Link(ctx, organization, id)
+}
+
+// A store that does not answer is not waited for without an end: the answer is a 503 that says when to come again.
+func TestStoreThatHangsIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := NewOn(t.Context(), DefaultConfig(), service.Options{Store: hanging{memstore.New()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/readyz", "/share/" + sharelink.NewToken(), "/v1/share/" + sharelink.NewToken()} {
+			answer := httptest.NewRecorder()
+			caller, cancel := context.WithTimeout(t.Context(), 30*time.Second) // net/http sends nothing later than that
+			s.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(caller, "GET", path, nil))
+			waits := caller.Err() == nil
+			cancel()
+			if !waits || answer.Code != 503 || answer.Header().Get("Retry-After") == "" {
+				t.Errorf("%s: in time %t, %d, %v", path, waits, answer.Code, answer.Header())
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// hanging is a store that looks for links and answers pings as long as somebody waits.
+type hanging struct{ *memstore.Store }
+
+func (hanging) LinkByToken(ctx context.Context, _ string) (sharelink.Link, error) {
+	<-ctx.Done()
+	return sharelink.Link{}, ctx.Err()
+}
+
+func (hanging) Ping(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
 }

@@ -284,8 +284,9 @@ func (s *Server) Run(ctx context.Context, ready func(url string)) error {
 	return s.Serve(ctx, listener, ready)
 }
 
-// Serve calls ready with where it listens, a URL or unix:PATH, and serves until ctx ends. Then it takes no more requests, lets those in
-// flight finish within Config.ShutdownTimeout, closes the database and returns nil when all went well. It closes the listener.
+// Serve calls ready with where it listens, a URL or unix:PATH, and serves until ctx ends. Then it is not ready for Config.Drain, takes
+// no more requests, lets those in flight finish within Config.ShutdownTimeout, closes the database and returns nil when all went
+// well. It closes the listener.
 func (s *Server) Serve(ctx context.Context, listener net.Listener, ready func(url string)) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	url := s.config.Addr
@@ -324,7 +325,12 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener, ready func(ur
 	case <-ctx.Done():
 	}
 	s.stopping.Store(true)
-	s.logger.Info("stopping", "shutdown_timeout", s.config.ShutdownTimeout.String())
+	s.logger.Info("stopping", "drain", s.config.Drain.String(), "shutdown_timeout", s.config.ShutdownTimeout.String())
+	select {
+	case err = <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-time.After(s.config.Drain):
+	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.ShutdownTimeout)
 	defer cancel()
 	if err := httpServer.Shutdown(grace); err != nil {

@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"eventually":  eventually,
 			"hold":        hold,
 			"waitstopped": waitStopped,
+			"waitunready": waitUnready,
 			"release":     release,
 			"occupy":      occupy,
 			"idle":        idle,

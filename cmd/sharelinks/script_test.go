@@ -197,6 +197,20 @@ func waitStopped(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
+// waitunready waits until the server at $URL answers that it is not ready.
+func waitUnready(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: waitunready")
+	}
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	poll(ts, "an answer that it is not ready", func() bool {
+		resp, err := client.Get(ts.Getenv("URL") + "/readyz")
+		ts.Check(err)
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusServiceUnavailable
+	})
+}
+
 // release STATUS sends the other half of the request that is held.
 func release(ts *testscript.TestScript, neg bool, args []string) {
 	conn := scriptOf(ts).held

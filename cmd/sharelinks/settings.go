@@ -76,6 +76,7 @@ func serveSettings(c *server.Config, logs *logOptions) []*setting {
 		newSetting(&c.PlayerIntegrity, "player-integrity", "HASH",
 			"the hash of its bytes, such as sha384-... (default: that of the default player)"),
 		newSetting(&c.ValidateResponses, "validate-responses", "bool", "check responses against the contract too"),
+		newSetting(&c.Drain, "drain", "DURATION", "how long a stop waits, not ready, for balancers to notice"),
 		newSetting(&c.ShutdownTimeout, "shutdown-timeout", "DURATION", "how long a stop waits for requests in flight"),
 	}
 }
