@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ func TestTortureFindsFaults(t *testing.T) {
 		"forgets changes":         func(n *tally) *atomic.Int64 { return &n.losses },
 		"spends beyond the limit": func(n *tally) *atomic.Int64 { return &n.overspends },
 		"spends without a visit":  func(n *tally) *atomic.Int64 { return &n.orphans },
+		"hangs up":                func(n *tally) *atomic.Int64 { return &n.unanswered },
 		"nothing":                 nil,
 	} {
 		t.Run(fault, func(t *testing.T) {
@@ -40,9 +42,12 @@ func TestTortureFindsFaults(t *testing.T) {
 			l.load(p, 500)
 			found := l.violations(p)
 			if count == nil {
-				if len(found) > 0 {
-					t.Errorf("violations of a server without faults: %v", found)
+				if len(found) > 0 || n.unanswered.Load() > 0 {
+					t.Errorf("violations of a server without faults: %v, and %d requests are not answered", found, n.unanswered.Load())
 				}
+				return
+			}
+			if count(&n).Load() > 0 { // it is counted at once
 				return
 			}
 			for _, v := range found {
@@ -69,6 +74,9 @@ func (f *faulty) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sh
 }
 
 func (f *faulty) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sharelink.Change, now time.Time) (sharelink.Link, error) {
+	if f.fault == "hangs up" {
+		panic(http.ErrAbortHandler)
+	}
 	if f.fault == "forgets changes" {
 		return f.Link(ctx, organization, id)
 	}

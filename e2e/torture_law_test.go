@@ -31,7 +31,6 @@ type ledger struct {
 	random *rand.Rand // of the scenario; each caller has its own
 
 	unavailable atomic.Int64 // answers of 503
-	unanswered  atomic.Int64 // requests
 	upstream    bool         // whether sessions come from elsewhere, which may refuse
 
 	mu           sync.Mutex
@@ -162,7 +161,7 @@ func (l *ledger) read(what string, status int, body []byte, success int, refusal
 // answered counts requests without an answer.
 func (l *ledger) answered(err error) bool {
 	if err != nil {
-		l.unanswered.Add(1)
+		l.tally.unanswered.Add(1)
 	}
 	return err == nil
 }

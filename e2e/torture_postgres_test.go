@@ -346,7 +346,7 @@ func hangs(l *ledger, p *process, hang func() (goOn func())) {
 		// More than there are connections to the database.
 		const flood = 300
 		var outstanding atomic.Int64
-		unanswered := l.unanswered.Load()
+		unanswered := l.tally.unanswered.Load()
 		for range flood {
 			outstanding.Add(1)
 			random := rand.New(rand.NewPCG(l.random.Uint64(), 0))
@@ -358,7 +358,7 @@ func hangs(l *ledger, p *process, hang func() (goOn func())) {
 		if !within(time.Minute, func() bool { return outstanding.Load() == 0 }) {
 			l.t.Errorf("%d of %d requests are not answered while the database hangs", outstanding.Load(), flood)
 		}
-		if n := l.unanswered.Load() - unanswered; n > 0 {
+		if n := l.tally.unanswered.Load() - unanswered; n > 0 {
 			l.t.Errorf("%d requests ended without an answer", n)
 		}
 		if readiness := ready(p); readiness == 200 {

@@ -67,8 +67,8 @@ func TestTorture(t *testing.T) {
 	}
 }
 
-// tally is what was checked, and what was found.
-type tally struct{ faults, operations, losses, overspends, orphans atomic.Int64 }
+// tally is what was checked, and what was found. Requests without an answer are a fault only of a server that is not killed.
+type tally struct{ faults, operations, losses, overspends, orphans, unanswered atomic.Int64 }
 
 func (n *tally) add(other *tally) {
 	n.faults.Add(other.faults.Load())

@@ -10,9 +10,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"github.com/sharelinks-dev/sharelinks/server"
 )
 
 const upstreamKey = "anam-key-that-stays-on-the-server"
@@ -101,30 +98,4 @@ func upstreamLies(l *ledger) {
 		l.law(p)
 	}
 	l.leaksNothing(p, before)
-}
-
-// clockJumps moves the clock of a server an hour on and back, under load.
-func clockJumps(l *ledger) {
-	var offset atomic.Int64
-	config := server.DefaultConfig()
-	config.Database, config.APIKey = sqliteFile(l), key
-	config.RateLimit, config.OpenRate, config.LinkOpenRate = 0, 0, 0
-	// Round takes the reading of the monotonic clock off: that one does not jump.
-	config.Now = func() time.Time { return time.Now().Round(0).Add(time.Duration(offset.Load())) }
-	s, err := server.New(l.t.Context(), config)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	p := inThisProcess(l, s)
-	before := usage{descriptors: descriptors(l.t)}
-	jump := func(by time.Duration) func() { return func() { offset.Add(int64(by)) } }
-	for range l.in(3) {
-		hour := time.Hour
-		if l.random.IntN(2) == 0 {
-			hour = -hour
-		}
-		l.load(p, 300, event{50 + l.random.IntN(50), jump(hour)}, event{150 + l.random.IntN(50), jump(-2 * hour)}, event{280, jump(hour)})
-		l.answersAgain(p)
-		l.law(p)
-	}
 }
