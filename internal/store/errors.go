@@ -51,6 +51,7 @@ func unavailable(err error) bool {
 		"53",    // out of connections, memory or disk
 		"57P0",  // shutting down, starting up, dropped
 		"57014", // cancelled: it took longer than statement_timeout
+		"25P03", // a transaction of which it heard no more
 		"25006", // read-only: a standby, until it is promoted
 		"40001", // serialization failures and deadlocks that outlasted the retries
 		"40P01",

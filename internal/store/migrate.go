@@ -72,7 +72,9 @@ func migratePostgres(ctx context.Context, pool *pgxpool.Pool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, locked.Rollback(context.WithoutCancel(ctx))) }()
-	if _, err := locked.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", lock.DefaultLockID); err != nil {
+	// It is idle while the migrations run, and for as long as they take.
+	const lockIt = "SELECT set_config('idle_in_transaction_session_timeout', '0', TRUE), pg_advisory_xact_lock($1)"
+	if _, err := locked.Exec(ctx, lockIt, lock.DefaultLockID); err != nil {
 		return err
 	}
 	db := stdlib.OpenDBFromPool(pool)

@@ -3,6 +3,7 @@ package store
 import (
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sharelinks-dev/sharelinks/internal/pgtest"
@@ -24,6 +25,10 @@ func TestPooler(t *testing.T) {
 		}
 		if got := s.engine.(*postgres).pool.Config().ConnConfig.DefaultQueryExecMode; got != want {
 			t.Errorf("%s: statements are sent with %v, want %v", url, got, want)
+		}
+		idle, err := read(t.Context(), s, uuid.Nil, "test", one(number[string], "", "SELECT current_setting('idle_in_transaction_session_timeout')"))
+		if ours := want == pgx.QueryExecModeCacheStatement; err != nil || (idle == postgresIdleTimeout) != ours {
+			t.Errorf("%s: idle transactions are ended after %s, error %v", url, idle, err)
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -19,8 +19,9 @@ const (
 	postgresTimeout         = 10 * time.Second // of what somebody waits for, once it has begun
 	postgresWriteTimeout    = 30 * time.Second // of a write that nobody waits for
 	postgresRollbackTimeout = 5 * time.Second
-	postgresTries           = 5 // of a write that lost against another
-	postgresWorkers         = 2 // batches at a time: while one waits for the database the next is made
+	postgresIdleTimeout     = "15s" // of a transaction of which the database hears no more
+	postgresTries           = 5     // of a write that lost against another
+	postgresWorkers         = 2     // batches at a time: while one waits for the database the next is made
 )
 
 // postgres is the engine of a PostgreSQL database: a pool of connections, all of which may write.
@@ -45,6 +46,7 @@ func openPostgres(ctx context.Context, databaseURL string, s *Store) error {
 	config.MaxConns = int32(s.options.Connections)
 	config.MaxConnIdleTime = 5 * time.Minute
 	config.MaxConnLifetime = 30 * time.Minute // so that load moves to where a failover or a balancer wants it
+	config.AfterConnect = boundIdleTransactions
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("open the PostgreSQL database: %w", err)
@@ -64,6 +66,14 @@ func openPostgres(ctx context.Context, databaseURL string, s *Store) error {
 	s.reading, s.changing, s.sharing = newTurns(s.options.Connections/4), newTurns(s.options.Connections/4), newTurns(s.options.Queue/2)
 	s.engine, s.locks = e, locks{forUpdate: " FOR UPDATE", forShare: " FOR KEY SHARE"}
 	return nil
+}
+
+// boundIdleTransactions has PostgreSQL end a transaction of which it hears no more: when the network swallows what is sent, its
+// locks would stay for hours. A pooler's session, which others may use, is left as it is.
+func boundIdleTransactions(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, "SELECT set_config('idle_in_transaction_session_timeout', $1, FALSE) WHERE pg_backend_pid()::BIGINT = $2",
+		pgx.QueryExecModeExec, postgresIdleTimeout, int64(c.PgConn().PID()))
+	return err
 }
 
 // unprepared returns the pool, or, when there is a pooler between it and the server, another that prepares no statements: a
