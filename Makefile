@@ -96,7 +96,7 @@ SEED := 0
 
 .PHONY: torture
 torture: needs ## Put servers through faults, ROUNDS (200) kills among them; SEED repeats a run
-	go test -tags torture -count=1 -timeout 3h -parallel 8 -v -run '^TestTorture' ./e2e -args -rounds $(ROUNDS) -seed $(SEED)
+	go test -tags torture -count=1 -timeout 3h -parallel 12 -v -run '^TestTorture' ./e2e -args -rounds $(ROUNDS) -seed $(SEED)
 
 .PHONY: short-torture
 short-torture:

@@ -337,7 +337,7 @@ func networkSwallows(l *ledger) {
 // hangs has the database of a server give no answer until all that was asked meanwhile is answered without it.
 func hangs(l *ledger, p *process, hang func() (goOn func())) {
 	before := l.warm(p)
-	for range l.in(1) {
+	for range (l.in(1) + 3) / 4 { // each takes half a minute, most of it waiting
 		var group sync.WaitGroup
 		hung := make(chan func(), 1)
 		group.Go(func() { l.load(p, 200, event{50 + l.random.IntN(50), func() { hung <- hang() }}) })
