@@ -29,7 +29,7 @@ const robots = "User-agent: *\nDisallow: /v1/\n"
 
 // Assets returns handlers of the files that people's browsers and sites load beside the pages, by path. Sites load embed.js, so it may
 // be cached for a while, but not for long: a fault in it is on all of them.
-func Assets() map[string]http.Handler {
+var Assets = sync.OnceValue(func() map[string]http.Handler {
 	return map[string]http.Handler{
 		"/embed.js":    newAsset("text/javascript; charset=utf-8", 5*time.Minute, withWords(embedJS)),
 		"/embed.d.ts":  newAsset("text/plain; charset=utf-8", 5*time.Minute, embedTypes),
@@ -37,11 +37,11 @@ func Assets() map[string]http.Handler {
 		"/preview.png": newAsset("image/png", 24*time.Hour, preview),
 		"/robots.txt":  newAsset("text/plain; charset=utf-8", 24*time.Hour, []byte(robots)),
 	}
-}
+})
 
 // newAsset returns a handler that serves a file to any site, compressed once.
 func newAsset(kind string, fresh time.Duration, content []byte) http.Handler {
-	tag := sha256.Sum256(content)
+	caching, tag := fmt.Sprintf("public, max-age=%.0f", fresh.Seconds()), fmt.Sprintf("%x", sha256.Sum256(content))[:32]
 	zipped := sync.OnceValue(func() []byte {
 		var b bytes.Buffer
 		w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level exists
@@ -52,7 +52,7 @@ func newAsset(kind string, fresh time.Duration, content []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", kind)
-		h.Set("Cache-Control", fmt.Sprintf("public, max-age=%.0f", fresh.Seconds()))
+		h.Set("Cache-Control", caching)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		h.Set("Access-Control-Allow-Origin", "*")
@@ -62,7 +62,7 @@ func newAsset(kind string, fresh time.Duration, content []byte) http.Handler {
 			body, encoding = zipped(), "gzip"
 			h.Set("Content-Encoding", encoding)
 		}
-		h.Set("ETag", fmt.Sprintf(`"%x%s"`, tag[:16], encoding))
+		h.Set("ETag", `"`+tag+encoding+`"`)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	})
 }

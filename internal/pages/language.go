@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -18,14 +19,13 @@ var languages = []language.Tag{
 	language.English, language.German, language.French, language.Spanish, language.Portuguese, language.Japanese,
 }
 
-var (
-	matcher = language.NewMatcher(languages)
-	// words are what people read, by language and key. {persona} and {site} stand for names, {n} and {label} for what the page's script
-	// puts there.
-	words = readWords()
-)
+// matcher finds the language for what a visitor prefers. Like the words it is made when the first page needs it: commands that show
+// none start without it.
+var matcher = sync.OnceValue(func() language.Matcher { return language.NewMatcher(languages) })
 
-func readWords() map[string]map[string]string {
+// words returns what people read, by language and key. {persona} and {site} stand for names, {n} and {label} for what the page's script
+// puts there.
+var words = sync.OnceValue(func() map[string]map[string]string {
 	words := map[string]map[string]string{}
 	for _, tag := range languages {
 		file, err := languageFiles.ReadFile("languages/" + tag.String() + ".json")
@@ -39,7 +39,7 @@ func readWords() map[string]map[string]string {
 		words[tag.String()] = catalog
 	}
 	return words
-}
+})
 
 // maxAcceptLanguage is the longest Accept-Language that is read, in bytes. Browsers send less than a hundred.
 const maxAcceptLanguage = 256
@@ -54,13 +54,13 @@ func languageOf(r *http.Request) string {
 		tags, _, _ := language.ParseAcceptLanguage(header) // what is not understood is no preference
 		preferred = append(preferred, tags...)
 	}
-	_, i, _ := matcher.Match(preferred...)
+	_, i, _ := matcher().Match(preferred...)
 	return languages[i].String()
 }
 
 // T returns words in the language of the page.
 func (v linkView) T(key string) string {
-	text, ok := words[v.Language][key]
+	text, ok := words()[v.Language][key]
 	if !ok {
 		panic("no words for " + key)
 	}
@@ -70,7 +70,7 @@ func (v linkView) T(key string) string {
 // withWords puts the words of the orb into its script.
 func withWords(script []byte) []byte {
 	orb := map[string]map[string]string{}
-	for tag, catalog := range words {
+	for tag, catalog := range words() {
 		orb[tag] = map[string]string{"orb": catalog["orb"], "close": catalog["close"]}
 	}
 	table, err := json.Marshal(orb)

@@ -24,8 +24,8 @@ func TestEveryLanguageHasAllWords(t *testing.T) {
 		}
 		return keys
 	}
-	for tag, catalog := range words {
-		if diff := cmp.Diff(shape(words["en"]), shape(catalog)); diff != "" {
+	for tag, catalog := range words() {
+		if diff := cmp.Diff(shape(words()["en"]), shape(catalog)); diff != "" {
 			t.Errorf("%s.json (-en +%[1]s):\n%s", tag, diff)
 		}
 	}
@@ -34,9 +34,9 @@ func TestEveryLanguageHasAllWords(t *testing.T) {
 		t.Errorf("%d files, %d languages, %v", len(files), len(languages), err)
 	}
 	used := regexp.MustCompile(`\.T "([a-z.]+)"`)
-	unused := shape(words["en"])
+	unused := shape(words()["en"])
 	for _, m := range used.FindAllStringSubmatch(linkHTML, -1) {
-		if _, ok := words["en"][m[1]]; !ok {
+		if _, ok := words()["en"][m[1]]; !ok {
 			t.Errorf("there are no words for %s", m[1])
 		}
 		delete(unused, m[1])
