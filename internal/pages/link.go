@@ -80,11 +80,10 @@ func (p *Pages) Link(w http.ResponseWriter, r *http.Request, place Place, link s
 	case site != "" && !mayEmbed(link, site):
 		// The browser would refuse to show the link's page there, and leave a blank. This page has nothing of the link in it,
 		// so it can be shown instead, to the site that asked and to no other, and says what is missing.
-		v.State, v.Site, v.ForOwner = "site", site, "sharelinks: add "+site+" to the allowedOrigins of this share link"
+		v.State, v.Site, v.ForOwner = "site", site, "add "+site+" to the allowedOrigins of this share link"
 		if placeOf(link) == Share {
 			v.ForOwner += ", and give it the type of an embed"
 		}
-		v.ForOwner += ". See https://github.com/sharelinks-dev/sharelinks/blob/main/docs/embed.md"
 		p.write(w, http.StatusForbidden, v, site)
 	case place != placeOf(link):
 		p.RedirectTo(w, r, placeOf(link), link.Token)

@@ -6,7 +6,6 @@
 	const { sessions, player, integrity, engine, left, forOwner } = page.dataset;
 	const { nonce } = document.currentScript;
 	const framed = window !== window.top;
-	const help = 'https://github.com/sharelinks-dev/sharelinks/blob/main/docs/embed.md';
 
 	let conversation = null; // the one under way: what comes late from another changes nothing
 	let session = null; // a promise of the session that a use was spent for, until a conversation has had it
@@ -46,6 +45,16 @@
 		tell({ state });
 	}
 
+	// warn says to the owner of the site, in the browser's console, what a visitor cannot mend.
+	function warn(words) {
+		console.warn(`sharelinks: ${words}. See https://github.com/sharelinks-dev/sharelinks/blob/main/docs/embed.md`);
+	}
+
+	// isTalking tells whether a conversation is on.
+	function isTalking() {
+		return ['live', 'unheard'].includes(page.dataset.state);
+	}
+
 	// tell says to the page that shows this one in a frame what state it is in. The session is never told.
 	function tell(message) {
 		if (framed) {
@@ -76,7 +85,7 @@
 			throw new Refusal('insecure');
 		}
 		if (framed && policy?.allowsFeature && !policy.allowsFeature('microphone')) {
-			console.warn(`sharelinks: no visitor can talk here, because the iframe has no allow="microphone; autoplay". See ${help}`);
+			warn('no visitor can talk here, because the iframe has no allow="microphone; autoplay"');
 			throw new Refusal('embed');
 		}
 		try {
@@ -265,7 +274,7 @@
 	// end is what the visitor wants: what has not begun is cancelled, and the use that it spent is kept for the next Start.
 	function end() {
 		if (conversation) {
-			leave(['live', 'unheard'].includes(page.dataset.state) ? 'ended' : 'ready');
+			leave(isTalking() ? 'ended' : 'ready');
 		}
 	}
 
@@ -367,13 +376,13 @@
 		tell({ state: page.dataset.state });
 	}
 	if (forOwner) {
-		console.warn(forOwner);
+		warn(forOwner);
 	}
 	if (!sessions) { // it cannot be opened
 		return;
 	}
 	addEventListener('beforeunload', (event) => {
-		if (session || ['live', 'unheard'].includes(page.dataset.state)) { // a use would be lost
+		if (session || isTalking()) { // a use would be lost
 			event.preventDefault();
 			event.returnValue = true;
 		}
