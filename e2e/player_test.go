@@ -175,18 +175,17 @@ func TestVisitorTalksToAnam(t *testing.T) {
 	}
 	do(t, g.ctx, press("start", nil), chromedp.WaitVisible(chromedp.CSS(`[data-seen] #persona`)))
 	in(t, g.ctx, "live", nil)
-	given, err := chromedp.Run(g.ctx, chromedp.Evaluate[string](
-		`[given.token, given.options.api.baseUrl, given.id, given.tracks].join(' ')`))
-	if want := sessionToken + " " + e.url + " persona 1"; err != nil || given != want {
-		t.Errorf("the player was given %q, %v, want %q", given, err, want)
+	given := eval(t, g.ctx, `[given.token, given.options.api.baseUrl, given.id, given.tracks].join(' ')`)
+	if want := sessionToken + " " + e.url + " persona 1"; given != want {
+		t.Errorf("the player was given %q, want %q", given, want)
 	}
 	g.shoot("live", 0.55)
 	do(t, g.ctx, press("mute", nil), press("end", nil))
 	if text := in(t, g.ctx, "ended", nil); !strings.Contains(text, "That was the last use of this link.") || strings.Contains(text, "Start again") {
 		t.Errorf("after the last use the page says %q", text)
 	}
-	if stopped, err := chromedp.Run(g.ctx, chromedp.Evaluate[bool](`given.stopped`)); err != nil || !stopped {
-		t.Errorf("the player was not stopped: %v", err)
+	if stopped := eval(t, g.ctx, `given.stopped`); stopped != "true" {
+		t.Errorf("the player was stopped: %s", stopped)
 	}
 	g.shoot("ended")
 	if n := uses(); n != 1 {

@@ -133,10 +133,9 @@ func TestVisitorOpensALink(t *testing.T) {
 	if n := uses(); n != 1 {
 		t.Errorf("one visit cost %d uses", n)
 	}
-	focused, err := chromedp.Run(ctx, chromedp.Evaluate[string](
-		`document.activeElement.textContent + '|' + document.getElementById('status').textContent`))
-	if err != nil || !strings.HasPrefix(focused, "Connected in local mode|The link works") {
-		t.Errorf("who cannot see is told %q, %v", focused, err)
+	focused := eval(t, ctx, `document.activeElement.textContent + '|' + document.getElementById('status').textContent`)
+	if !strings.HasPrefix(focused, "Connected in local mode|The link works") {
+		t.Errorf("who cannot see is told %q", focused)
 	}
 	w.want(t, p.url)
 

@@ -24,7 +24,8 @@ const (
 
 // janitor is a shell script that ends a server and removes its directory, $0. It begins when its standard input is closed.
 // The test binary holds the other end of that pipe: the kernel closes it however the binary ends. SIGQUIT is "immediate
-// shutdown": there is nothing to keep. SIGCONT is for one that a test has stopped. A server that is ending may still be writing, so rm is tried several times.
+// shutdown": there is nothing to keep. SIGCONT is for one that a test has stopped. A server that is ending may still be writing, so
+// rm is tried several times.
 const janitor = `cat
 pid=$(head -n 1 "$0/data/postmaster.pid")
 kill -QUIT "$pid"
