@@ -140,9 +140,32 @@ type PageMeta struct {
 	Next *int `json:"next"`
 }
 
+// Persona Whom a link can lead to.
+//
+// Example: {"id":"00000000-0000-0000-0000-000000000000","name":"Cara"}
+type Persona struct {
+	// ID Unique identifier for the persona.
+	ID string `json:"id"`
+
+	// Name What the persona is called.
+	Name string `json:"name"`
+}
+
+// PersonaPage One page of a list of personas.
+//
+// Example: {"data":[{"id":"00000000-0000-0000-0000-000000000000","name":"Cara"}],"meta":{"currentPage":1,"lastPage":1,"next":null,"perPage":20,"prev":null,"total":1}}
+type PersonaPage struct {
+	Data []Persona `json:"data"`
+
+	// Meta Where a page stands in its list.
+	//
+	// Example: {"currentPage":2,"lastPage":3,"next":3,"perPage":20,"prev":1,"total":41}
+	Meta PageMeta `json:"meta"`
+}
+
 // PersonaShareLink A share link together with the persona and the organization it belongs to.
 //
-// Example: {"allowAllOrigins":false,"allowedOrigins":[],"createdAt":"2026-04-20T10:00:00.000Z","enabled":true,"expiresAt":"2026-04-27T10:00:00.000Z","id":"00000000-0000-0000-0000-000000000000","isPrimary":false,"organizationId":"00000000-0000-0000-0000-000000000000","personaId":"00000000-0000-0000-0000-000000000000","personaName":"Cara","removeWatermark":false,"token":"sh_2kL9pQxYzR4vN8mBwHfJc","type":"LINK","url":"http://127.0.0.1:8080/share/sh_2kL9pQxYzR4vN8mBwHfJc","usageCount":0,"usageLimit":10}
+// Example: {"allowAllOrigins":false,"allowedOrigins":[],"createdAt":"2026-04-20T10:00:00.000Z","enabled":true,"expiresAt":"2026-04-27T10:00:00.000Z","id":"00000000-0000-0000-0000-000000000000","isPrimary":false,"label":"Spring newsletter","organizationId":"00000000-0000-0000-0000-000000000000","personaId":"00000000-0000-0000-0000-000000000000","personaName":"Cara","removeWatermark":false,"token":"sh_2kL9pQxYzR4vN8mBwHfJc","type":"LINK","url":"http://127.0.0.1:8080/share/sh_2kL9pQxYzR4vN8mBwHfJc","usageCount":0,"usageLimit":10}
 type PersonaShareLink = ShareLink
 
 // Problem An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
@@ -174,7 +197,7 @@ type Problem struct {
 
 // ShareLink A shareable link to a persona.
 //
-// Example: {"allowAllOrigins":false,"allowedOrigins":[],"createdAt":"2026-04-20T10:00:00.000Z","enabled":true,"expiresAt":"2026-04-27T10:00:00.000Z","id":"00000000-0000-0000-0000-000000000000","isPrimary":false,"removeWatermark":false,"token":"sh_2kL9pQxYzR4vN8mBwHfJc","type":"LINK","url":"http://127.0.0.1:8080/share/sh_2kL9pQxYzR4vN8mBwHfJc","usageCount":0,"usageLimit":10}
+// Example: {"allowAllOrigins":false,"allowedOrigins":[],"createdAt":"2026-04-20T10:00:00.000Z","enabled":true,"expiresAt":"2026-04-27T10:00:00.000Z","id":"00000000-0000-0000-0000-000000000000","isPrimary":false,"label":"Spring newsletter","removeWatermark":false,"token":"sh_2kL9pQxYzR4vN8mBwHfJc","type":"LINK","url":"http://127.0.0.1:8080/share/sh_2kL9pQxYzR4vN8mBwHfJc","usageCount":0,"usageLimit":10}
 type ShareLink struct {
 	// ID Unique identifier for the share link.
 	ID string `json:"id"`
@@ -216,6 +239,9 @@ type ShareLink struct {
 
 	// URL Where a person opens the link. This service always says it, Anam's API does not.
 	URL string `json:"url,omitempty"`
+
+	// Label What tells the link from others, for the organization only. Empty, it has none. This service always says it, Anam's API does not.
+	Label string `json:"label"`
 
 	// PersonaID The persona that the link leads to. Empty in a ShareLink.
 	PersonaID string `json:"personaId,omitempty"`
@@ -321,6 +347,9 @@ type UpdateShareLinkRequest struct {
 
 	// IsPrimary Whether this is the persona's primary share link. Making it so demotes the one that was.
 	IsPrimary *bool `json:"isPrimary,omitempty"`
+
+	// Label What tells the link from others, for the organization only. Surrounding white space does not count. Empty, it has none.
+	Label *string `json:"label,omitempty"`
 }
 
 // Violation One thing in a request that breaks the contract, and where it is.
@@ -402,6 +431,9 @@ type PerPage = int
 // PersonaID defines model for PersonaId.
 type PersonaID = string
 
+// PersonaSearch defines model for PersonaSearch.
+type PersonaSearch = string
+
 // Search defines model for Search.
 type Search = string
 
@@ -462,6 +494,18 @@ type Unavailable = Problem
 // UnsupportedMediaType An error, as RFC 9457 has it, with `error` and `message` for clients that read those two.
 type UnsupportedMediaType = Problem
 
+// ListPersonasParams defines parameters for ListPersonas.
+type ListPersonasParams struct {
+	// Page Page number for pagination, from 1.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage Number of items per page.
+	PerPage *PerPage `form:"perPage,omitempty" json:"perPage,omitempty"`
+
+	// Search Only the personas whose name contains this, in any case. Surrounding white space does not count; empty is no filter.
+	Search *PersonaSearch `form:"search,omitempty" json:"search,omitempty"`
+}
+
 // ListShareLinksParams defines parameters for ListShareLinks.
 type ListShareLinksParams struct {
 	// Page Page number for pagination, from 1.
@@ -473,8 +517,8 @@ type ListShareLinksParams struct {
 	// PersonaID Only the links to this persona.
 	PersonaID *PersonaID `form:"personaId,omitempty" json:"personaId,omitempty"`
 
-	// Search Only the links whose persona's name contains this, in any case, or whose token is or starts with this, or whose id is
-	// this. Surrounding white space does not count; empty is no filter.
+	// Search Only the links whose label or persona's name contains this, in any case, or whose token is or starts with this, or whose
+	// id is this. Surrounding white space does not count; empty is no filter.
 	Search *Search `form:"search,omitempty" json:"search,omitempty"`
 }
 
@@ -520,6 +564,9 @@ type CreateShareLinkRequest struct {
 
 	// IsPrimary Whether this becomes the persona's primary share link. The one that was is demoted.
 	IsPrimary *bool `json:"isPrimary,omitempty"`
+
+	// Label What tells the link from others, for the organization only. Surrounding white space does not count. Empty, it has none.
+	Label *string `json:"label,omitempty"`
 }
 
 // ListShareLinkVisitsParams defines parameters for ListShareLinkVisits.

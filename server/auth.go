@@ -12,15 +12,15 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-type organizationKey struct{}
+type holderKey struct{}
 
-// organizationOf returns the organization that authenticate put into the context.
-func organizationOf(ctx context.Context) sharelink.Organization {
-	return ctx.Value(organizationKey{}).(sharelink.Organization)
-}
+// holderOf returns whose API key authenticate found.
+func holderOf(ctx context.Context) sharelink.Holder { return ctx.Value(holderKey{}).(sharelink.Holder) }
 
-// authenticate puts the organization of the request's API key into its context, and holds it to Config.RateLimit and the key to
-// what it may. It stands in front of validation, so that a caller without a key learns of that first.
+func organizationOf(ctx context.Context) sharelink.Organization { return holderOf(ctx).Organization }
+
+// authenticate puts whose the request's API key is into its context, and holds the organization to Config.RateLimit and the key
+// to what it may. It stands in front of validation, so that a caller without a key learns of that first.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -37,9 +37,8 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		org := holder.Organization
-		c.SetRequest(r.WithContext(context.WithValue(r.Context(), organizationKey{}, org)))
-		if wait := s.requests.take(org.ID, s.now()); wait > 0 {
+		c.SetRequest(r.WithContext(context.WithValue(r.Context(), holderKey{}, holder)))
+		if wait := s.requests.take(holder.Organization.ID, s.now()); wait > 0 {
 			return rateLimited("too many requests of this organization", wait)
 		}
 		if holder.ReadOnly && r.Method != http.MethodGet {

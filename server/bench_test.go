@@ -95,7 +95,7 @@ func BenchmarkStrictHandler(b *testing.B) {
 	authenticated := func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
-			c.SetRequest(r.WithContext(context.WithValue(r.Context(), organizationKey{}, sharelink.Organization{})))
+			c.SetRequest(r.WithContext(context.WithValue(r.Context(), holderKey{}, sharelink.Holder{})))
 			return next(c)
 		}
 	}

@@ -241,8 +241,8 @@ func (s *Server) log(c echo.Context, status int, elapsed time.Duration, err erro
 		slog.Int64("bytes", c.Response().Size),
 		slog.Float64("elapsed_ms", float64(elapsed.Microseconds())/1000),
 	)
-	if org, ok := ctx.Value(organizationKey{}).(sharelink.Organization); ok {
-		attrs = append(attrs, slog.String("organization", org.Name))
+	if holder, ok := ctx.Value(holderKey{}).(sharelink.Holder); ok {
+		attrs = append(attrs, slog.String("organization", holder.Organization.Name))
 	}
 	if a, ok := ctx.Value(admissionKey{}).(admission); ok {
 		attrs = append(attrs, slog.String("share_link", a.link.ID.String()))

@@ -50,7 +50,14 @@ func (o operations) ListShareLinks(ctx context.Context, r wire.ListShareLinksReq
 	for i, link := range page.Items {
 		data[i] = o.personaShareLink(link)
 	}
-	return wire.ListShareLinks200JSONResponse{Data: data, Meta: pageMeta(page.Total, f.Paging)}, nil
+	allow := "GET, HEAD, POST"
+	if holderOf(ctx).ReadOnly {
+		allow = "GET, HEAD"
+	}
+	return wire.ListShareLinks200JSONResponse{
+		Body:    api.ShareLinkPage{Data: data, Meta: pageMeta(page.Total, f.Paging)},
+		Headers: wire.ListShareLinks200ResponseHeaders{Allow: &allow},
+	}, nil
 }
 
 // GetShareLink answers GET /v1/share-links/{id}.

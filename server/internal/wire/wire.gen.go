@@ -17,6 +17,9 @@ import (
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListPersonas List personas
+	// (GET /v1/personas)
+	ListPersonas(ctx echo.Context, params ListPersonasParams) error
 	// ListShareLinks List share links
 	// (GET /v1/share-links)
 	ListShareLinks(ctx echo.Context, params ListShareLinksParams) error
@@ -46,6 +49,38 @@ type ServerInterface interface {
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// ListPersonas converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPersonas(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPersonasParams
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "perPage" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "perPage", ctx.QueryParams(), &params.PerPage, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter perPage: %s", err))
+	}
+
+	// ------------- Optional query parameter "search" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "search", ctx.QueryParams(), &params.Search, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter search: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPersonas(ctx, params)
+	return err
 }
 
 // ListShareLinks converts echo context to params.
@@ -275,6 +310,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 		Handler: si,
 	}
 
+	router.GET(options.BaseURL+"/v1/personas", wrapper.ListPersonas, options.OperationMiddlewares["listPersonas"]...)
 	router.GET(options.BaseURL+"/v1/share-links", wrapper.ListShareLinks, options.OperationMiddlewares["listShareLinks"]...)
 	router.POST(options.BaseURL+"/v1/share-links", wrapper.CreateShareLink, options.OperationMiddlewares["createShareLink"]...)
 	router.DELETE(options.BaseURL+"/v1/share-links/:id", wrapper.DeleteShareLink, options.OperationMiddlewares["deleteShareLink"]...)
@@ -461,6 +497,185 @@ type UnsupportedMediaTypeApplicationProblemPlusJSONResponse struct {
 	Headers UnsupportedMediaTypeResponseHeaders
 }
 
+type ListPersonasRequestObject struct {
+	Params ListPersonasParams
+}
+
+type ListPersonasResponseObject interface {
+	VisitListPersonasResponse(w http.ResponseWriter) error
+}
+
+type ListPersonas200JSONResponse PersonaPage
+
+func (response ListPersonas200JSONResponse) VisitListPersonasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersonas400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPersonas400ApplicationProblemPlusJSONResponse) VisitListPersonasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersonas401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPersonas401ApplicationProblemPlusJSONResponse) VisitListPersonasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersonas403ApplicationProblemPlusJSONResponse struct {
+	MayNotReadApplicationProblemPlusJSONResponse
+}
+
+func (response ListPersonas403ApplicationProblemPlusJSONResponse) VisitListPersonasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersonas413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ListPersonas413ApplicationProblemPlusJSONResponse) VisitListPersonasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersonas429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPersonas429ApplicationProblemPlusJSONResponse) VisitListPersonasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersonas500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPersonas500ApplicationProblemPlusJSONResponse) VisitListPersonasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersonas503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPersonas503ApplicationProblemPlusJSONResponse) VisitListPersonasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotencyKeyWindow != nil {
+		w.Header().Set("Idempotency-Key-Window", fmt.Sprint(*response.Headers.IdempotencyKeyWindow))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListShareLinksRequestObject struct {
 	Params ListShareLinksParams
 }
@@ -469,15 +684,25 @@ type ListShareLinksResponseObject interface {
 	VisitListShareLinksResponse(w http.ResponseWriter) error
 }
 
-type ListShareLinks200JSONResponse ShareLinkPage
+type ListShareLinks200ResponseHeaders struct {
+	Allow *string
+}
+
+type ListShareLinks200JSONResponse struct {
+	Body    ShareLinkPage
+	Headers ListShareLinks200ResponseHeaders
+}
 
 func (response ListShareLinks200JSONResponse) VisitListShareLinksResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -2125,6 +2350,9 @@ func (response OpenShareLink504ApplicationProblemPlusJSONResponse) VisitOpenShar
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListPersonas List personas
+	// (GET /v1/personas)
+	ListPersonas(ctx context.Context, request ListPersonasRequestObject) (ListPersonasResponseObject, error)
 	// ListShareLinks List share links
 	// (GET /v1/share-links)
 	ListShareLinks(ctx context.Context, request ListShareLinksRequestObject) (ListShareLinksResponseObject, error)
@@ -2161,6 +2389,31 @@ func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareF
 type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
+}
+
+// ListPersonas operation middleware
+func (sh *strictHandler) ListPersonas(ctx echo.Context, params ListPersonasParams) error {
+	var request ListPersonasRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPersonas(ctx.Request().Context(), request.(ListPersonasRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPersonas")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPersonasResponseObject); ok {
+		return validResponse.VisitListPersonasResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
 }
 
 // ListShareLinks operation middleware
