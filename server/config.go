@@ -58,6 +58,8 @@ type Config struct {
 
 	VisitsRetention time.Duration // how long visits are kept, at least a minute
 
+	Dashboard bool // whether people can manage links at /dashboard, with an API key
+
 	PlayerScript    string // URL of the script that shows a persona: @anam-ai/js-sdk, as its UMD build
 	PlayerIntegrity string // the hash of its bytes, such as "sha384-..."; "" is for the default PlayerScript only
 
@@ -102,6 +104,7 @@ func DefaultConfig() Config {
 		UnknownTokenRate:  1,
 		UnknownTokenBurst: 30,
 		VisitsRetention:   90 * 24 * time.Hour,
+		Dashboard:         true,
 		PlayerScript:      defaultPlayerScript,
 		ShutdownTimeout:   15 * time.Second,
 	}

@@ -40,6 +40,11 @@ func (s *Server) servePages(e *echo.Echo) {
 	for path, asset := range pages.Assets() {
 		e.GET(path, echo.WrapHandler(asset))
 	}
+	if s.config.Dashboard {
+		for path, file := range pages.Dashboard() {
+			e.GET(path, echo.WrapHandler(file))
+		}
+	}
 	docs := s.docs()
 	e.GET("/docs", docs)
 	e.GET("/docs/*", docs)

@@ -58,6 +58,7 @@ func serveSettings(c *server.Config, logs *logOptions) []*setting {
 			"auto, text or json; auto is text on a terminal and JSON otherwise", "auto", "text", "json"),
 		newSetting(&logs.level, "log-level", "WORD", "debug, info, warn or error", "debug", "info", "warn", "error"),
 		newSetting(&c.Bootstrap, "bootstrap", "bool", "prepare an empty database for use"),
+		newSetting(&c.Dashboard, "dashboard", "bool", "let people manage links at /dashboard, with an API key"),
 		newSetting(&c.SessionAlgorithm, "session-algorithm", "WORD", "EdDSA or ES256: what the service signs its own sessions with",
 			server.SessionsEdDSA, server.SessionsES256),
 		newSetting(&c.RateLimit, "rate-limit", "NUMBER", "requests a second for each organization; 0 is no limit"),

@@ -75,9 +75,13 @@ func (v linkView) Script() bool { return v.Active || v.Place == Frame }
 func (p *Pages) Link(w http.ResponseWriter, r *http.Request, place Place, link sharelink.Link, status sharelink.Status) {
 	v := p.view(r, place)
 	v.RemoveWatermark = link.RemoveWatermark
-	site := embedder(r)
+	site, ancestors := embedder(r), frameAncestors(link)
+	isPreview := isOfOwnSite(r)
+	if isPreview {
+		ancestors = "'self'"
+	}
 	switch {
-	case site != "" && !mayEmbed(link, site):
+	case site != "" && !isPreview && !mayEmbed(link, site):
 		// The browser would refuse to show the link's page there, and leave a blank. This page has nothing of the link in it,
 		// so it can be shown instead, to the site that asked and to no other, and says what is missing.
 		v.State, v.Site, v.ForOwner = "site", site, "add "+site+" to the allowedOrigins of this share link"
@@ -97,10 +101,10 @@ func (p *Pages) Link(w http.ResponseWriter, r *http.Request, place Place, link s
 		if p.config.Engine != "" {
 			v.Player, v.Integrity, v.Engine = p.config.Player, p.config.Integrity, p.config.Engine
 		}
-		p.write(w, http.StatusOK, v, frameAncestors(link))
+		p.write(w, http.StatusOK, v, ancestors)
 	default:
 		v.State = strings.ToLower(string(status))
-		p.write(w, http.StatusGone, v, frameAncestors(link))
+		p.write(w, http.StatusGone, v, ancestors)
 	}
 }
 
@@ -220,6 +224,17 @@ func mayEmbed(link sharelink.Link, site string) bool {
 	return placeOf(link) == Frame && (link.AllowAllOrigins || slices.Contains(link.AllowedOrigins, site))
 }
 
+// isFramed returns whether a page shows the response in a frame, as far as the browser says it.
+func isFramed(r *http.Request) bool {
+	return slices.Contains([]string{"iframe", "frame", "embed", "object"}, r.Header.Get("Sec-Fetch-Dest"))
+}
+
+// isOfOwnSite returns whether a page of this server, which is the dashboard, shows the response in a frame. No other site can say
+// so: browsers set the header themselves (W3C Fetch Metadata), and then hold the frame to 'self'.
+func isOfOwnSite(r *http.Request) bool {
+	return isFramed(r) && r.Header.Get("Sec-Fetch-Site") == "same-origin"
+}
+
 // maxReferer is the longest Referer that is read, in bytes: of a longer address browsers send the origin only (W3C Referrer
 // Policy).
 const maxReferer = 4096
@@ -228,7 +243,7 @@ const maxReferer = 4096
 // say. It serves for better words only: frame-ancestors decides, and depends on no header.
 func embedder(r *http.Request) string {
 	referer := r.Referer()
-	if !slices.Contains([]string{"iframe", "frame", "embed", "object"}, r.Header.Get("Sec-Fetch-Dest")) || len(referer) > maxReferer {
+	if !isFramed(r) || len(referer) > maxReferer {
 		return ""
 	}
 	u, err := url.Parse(referer)
