@@ -10,24 +10,36 @@ import (
 	"github.com/sharelinks-dev/sharelinks/api"
 )
 
-// axe returns axe-core, which looks for what shuts people out of a page.
-func axe(t *testing.T) string {
+// script returns a file of the packages in e2e/sdk.
+func script(t *testing.T, path string) string {
 	t.Helper()
-	script, err := os.ReadFile(filepath.Join("sdk", "node_modules", "axe-core", "axe.min.js"))
+	content, err := os.ReadFile(filepath.Join("sdk", "node_modules", path))
 	if err != nil {
-		const missing = "NOT TESTED WITH AXE: it is not installed; make needs does that, with npm"
+		const missing = "NOT TESTED: %s is not installed; make needs does that, with npm"
 		if os.Getenv("CI") != "" {
-			t.Fatal(missing)
+			t.Fatalf(missing, path)
 		}
-		t.Skip(missing)
+		t.Skipf(missing, path)
 	}
-	return string(script)
+	return string(content)
+}
+
+// accessible fails the test when axe-core finds something that shuts people out of the page, in light or dark.
+func (g gallery) accessible(name string) {
+	g.t.Helper()
+	do(g.t, g.ctx, chromedp.Evaluate[chromedp.Void](script(g.t, "axe-core/axe.min.js")))
+	for _, scheme := range []string{"light", "dark"} {
+		g.view(usual.X, usual.Y, scheme)
+		const run = `axe.run({ resultTypes: ['violations'] }).then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' ')).join('\n'))`
+		if found := eval(g.t, g.ctx, run); found != "" {
+			g.t.Errorf("%s in %s:\n%s", name, scheme, found)
+		}
+	}
 }
 
 // Everybody can use the pages, in light and dark.
 func TestAxe(t *testing.T) {
 	t.Parallel()
-	script := axe(t)
 	p := serve(t, "sqlite:axe.db")
 	address, _ := p.link(nil)
 	s := newSite(t)
@@ -41,15 +53,8 @@ func TestAxe(t *testing.T) {
 		p.url + "/problems":                      `null`,
 		p.url + "/problems/share-link-exhausted": `null`,
 	} {
-		for _, scheme := range []string{"light", "dark"} {
-			g.view(720, 480, scheme)
-			do(t, g.ctx, chromedp.Navigate(page), chromedp.Evaluate[chromedp.Void](script))
-			eval(t, g.ctx, prepare)
-			const run = `axe.run({ resultTypes: ['violations'] }).then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' ')).join('\n'))`
-			// The states have one heading each, and one is seen at a time.
-			if found := eval(t, g.ctx, run); found != "" {
-				t.Errorf("%s in %s:\n%s", page, scheme, found)
-			}
-		}
+		do(t, g.ctx, chromedp.Navigate(page))
+		eval(t, g.ctx, prepare)
+		g.accessible(page) // the states have one heading each, and one is seen at a time
 	}
 }

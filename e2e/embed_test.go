@@ -114,7 +114,7 @@ func TestOrb(t *testing.T) {
 	o.eval(`globalThis.events = [], ['ready', 'open', 'close', 'start', 'end', 'error', 'status'].forEach((name) =>
 		document.addEventListener('share-link:' + name, (e) => events.push([name, e.detail?.state].filter(Boolean).join(' '))))`)
 	frame := o.open("ready")
-	o.shoot("orb")
+	o.sizes("orb")
 	do(t, o.ctx, press("start", frame))
 	in(t, o.ctx, "local", frame)
 	if n := uses(); n != 1 {

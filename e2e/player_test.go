@@ -179,7 +179,7 @@ func TestVisitorTalksToAnam(t *testing.T) {
 	if want := sessionToken + " " + e.url + " persona 1"; given != want {
 		t.Errorf("the player was given %q, want %q", given, want)
 	}
-	g.shoot("live", 0.55)
+	g.sizes("live")
 	do(t, g.ctx, press("mute", nil), press("end", nil))
 	if text := in(t, g.ctx, "ended", nil); !strings.Contains(text, "That was the last use of this link.") || strings.Contains(text, "Start again") {
 		t.Errorf("after the last use the page says %q", text)
@@ -187,7 +187,7 @@ func TestVisitorTalksToAnam(t *testing.T) {
 	if stopped := eval(t, g.ctx, `given.stopped`); stopped != "true" {
 		t.Errorf("the player was stopped: %s", stopped)
 	}
-	g.shoot("ended")
+	g.sizes("ended")
 	if n := uses(); n != 1 {
 		t.Errorf("one visit cost %d uses", n)
 	}
@@ -306,7 +306,7 @@ func TestVisitorWrites(t *testing.T) {
 	if got := eval(t, g.ctx, `[...document.querySelectorAll('#said p')].map((p) => p.textContent).join('|')`); got != "You  Hello <b>Ada</b>|Ada Hello there." {
 		t.Errorf("said: %s", got)
 	}
-	g.shoot("text", 0.55)
+	g.sizes("text")
 	g.view(320, 240, "light")
 	g.fits()
 	do(t, g.ctx, press("end", nil))
@@ -367,7 +367,7 @@ func TestVisitorIsWarned(t *testing.T) {
 	}
 	eval(t, g.ctx, `given.microphone.getAudioTracks()[0].dispatchEvent(new Event('ended'))`)
 	in(t, g.ctx, "unheard", nil)
-	g.shoot("unheard", 0.55)
+	g.sizes("unheard")
 	if spoken := eval(t, g.ctx, `document.getElementById('status').textContent`); !strings.Contains(spoken, "Ada cannot hear you any more.") {
 		t.Errorf("who cannot see is told %q", spoken)
 	}
@@ -383,7 +383,7 @@ func TestAnotherPlayerDoesNotRun(t *testing.T) {
 	g.view(720, 480, "dark")
 	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, g.ctx, "noplayer", nil)
-	g.shoot("noplayer")
+	g.sizes("noplayer")
 	if n := uses(); n != 0 {
 		t.Errorf("that cost %d uses", n)
 	}
@@ -420,10 +420,10 @@ func TestAnamHangsUp(t *testing.T) {
 	g.view(720, 480, "dark")
 	do(t, g.ctx, chromedp.Navigate(address), press("start", nil))
 	in(t, g.ctx, "connecting", nil)
-	g.shoot("connecting")
+	g.sizes("connecting")
 	close(e.hangUp)
 	in(t, g.ctx, "slow", nil)
-	g.shoot("slow")
+	g.sizes("slow")
 	if n := uses(); n != 1 {
 		t.Errorf("%d uses", n)
 	}

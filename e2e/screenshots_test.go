@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"image"
+	"image/draw"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -17,7 +19,10 @@ import (
 	"github.com/sharelinks-dev/sharelinks/api"
 )
 
-var screenshots = flag.String("screenshots", "", "directory to write a picture of each state of the visitor page to")
+var screenshots = flag.String("screenshots", "", "directory to write a picture of each state of the pages to")
+
+// usual is the size of the window in most tests.
+var usual = struct{ X, Y int64 }{720, 480}
 
 // gallery takes pictures of what visitors see. The orb does not move in them: a picture changes only when the page does.
 type gallery struct {
@@ -25,21 +30,49 @@ type gallery struct {
 	ctx context.Context
 }
 
-// shoot takes the picture and, when it was asked for, keeps it, at this scale.
-func (g gallery) shoot(name string, scale ...float64) {
+// shoot takes the picture and, when it was asked for, keeps it.
+func (g gallery) shoot(name string) {
 	g.t.Helper()
+	if *screenshots != "" {
+		g.keep(name, g.capture(1))
+	}
+}
+
+// sizes takes the picture on a screen, on a phone and on a small phone, keeps them side by side, and goes back to the usual size. The
+// page fits each.
+func (g gallery) sizes(name string) {
+	g.t.Helper()
+	windows := []image.Point{{1440, 900}, {390, 844}, {320, 568}}
 	if *screenshots == "" {
-		return
+		windows = windows[2:]
 	}
-	params := page.CaptureScreenshotParams{}
-	if len(scale) == 1 {
-		size, err := chromedp.Run(g.ctx, chromedp.Evaluate[[]float64](`[innerWidth, innerHeight]`))
-		if err != nil {
-			g.t.Fatal(err)
+	const scale, gap = 0.5, 12
+	together := image.NewRGBA(image.Rect(0, 0, (1440+390+320)*scale+2*gap, 900*scale))
+	x := 0
+	for _, window := range windows {
+		do(g.t, g.ctx, chromedp.EmulateViewport(int64(window.X), int64(window.Y)))
+		g.fits()
+		if *screenshots != "" {
+			picture := g.capture(scale)
+			draw.Draw(together, picture.Bounds().Add(image.Pt(x, 0)), picture, image.Point{}, draw.Src)
+			x += picture.Bounds().Dx() + gap
 		}
-		params.Clip = &page.Viewport{Width: size[0], Height: size[1], Scale: scale[0]}
 	}
-	shot, err := chromedp.Call(g.ctx, page.CaptureScreenshot, params)
+	if *screenshots != "" {
+		g.keep(name, together)
+	}
+	do(g.t, g.ctx, chromedp.EmulateViewport(usual.X, usual.Y))
+}
+
+// capture takes the picture of what the window shows, at this scale.
+func (g gallery) capture(scale float64) image.Image {
+	g.t.Helper()
+	size, err := chromedp.Run(g.ctx, chromedp.Evaluate[[]float64](`[scrollX, scrollY, innerWidth, innerHeight]`))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	clip := &page.Viewport{X: size[0], Y: size[1], Width: size[2], Height: size[3], Scale: scale}
+	shot, err := chromedp.Call(g.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Clip: clip})
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -47,6 +80,11 @@ func (g gallery) shoot(name string, scale ...float64) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	return picture
+}
+
+func (g gallery) keep(name string, picture image.Image) {
+	g.t.Helper()
 	var b bytes.Buffer
 	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&b, picture); err != nil {
 		g.t.Fatal(err)
@@ -84,19 +122,17 @@ func TestScreenshots(t *testing.T) {
 	p := serve(t, "sqlite:screenshots.db", "--open-rate", "0.01", "--open-burst", "3")
 	g := gallery{t, newPage(t)}
 	g.view(720, 480, "light")
-	at := func(address, state, name string, scale ...float64) {
+	at := func(address, state, name string) {
 		t.Helper()
 		do(t, g.ctx, chromedp.Navigate(address))
 		in(t, g.ctx, state, nil)
-		g.fits()
-		g.shoot(name, scale...)
+		g.sizes(name)
 	}
-	then := func(state, name string) {
+	then := func(state string) {
 		t.Helper()
 		do(t, g.ctx, press("start", nil))
 		in(t, g.ctx, state, nil)
-		g.fits()
-		g.shoot(name)
+		g.sizes(state)
 	}
 
 	address, _ := p.link(nil)
@@ -109,16 +145,18 @@ func TestScreenshots(t *testing.T) {
 	g.view(720, 480, "light")
 	at(address, "ready", "ready")
 	at(address+"?theme=dark", "ready", "ready-dark")
-	g.view(320, 568, "light")
-	at(address, "ready", "ready-320")
 	g.view(320, 240, "light")
-	at(address, "ready", "ready-small")
+	g.fits()
+	g.shoot("ready-small")
 	g.view(3840, 2160, "dark")
-	at(address, "ready", "ready-4k", 0.2)
+	g.fits()
+	if *screenshots != "" {
+		g.keep("ready-4k", g.capture(0.2))
+	}
 	g.view(720, 480, "dark")
 	do(t, g.ctx, chromedp.Navigate(address), chromedp.Evaluate[chromedp.Void](denyMicrophoneOnce))
-	then("blocked", "blocked")
-	then("local", "local")
+	then("blocked")
+	then("local")
 
 	g.view(720, 480, "light")
 	used, _ := p.link(func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(1) })
@@ -132,10 +170,10 @@ func TestScreenshots(t *testing.T) {
 	at(p.url+"/share/sh_222222222222222222222", "unknown", "unknown")
 	// By another name the page is of an origin that nobody allowed.
 	do(t, g.ctx, chromedp.Navigate(strings.Replace(address, "127.0.0.1", "localhost", 1)))
-	then("origin", "origin")
+	then("origin")
 	do(t, g.ctx, chromedp.Navigate(address))
-	then("busy", "busy")
+	then("busy")
 	do(t, g.ctx, chromedp.Navigate(address))
 	p.kill()
-	then("lost", "lost")
+	then("lost")
 }

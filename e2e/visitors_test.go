@@ -283,7 +283,7 @@ func TestPlayerOnASiteThatMay(t *testing.T) {
 		t.Errorf("the owner of an iframe without the microphone is told %q", told)
 	}
 	w.forget()
-	g.shoot("embed")
+	g.sizes("embed")
 	if n := uses(); n != 0 {
 		t.Errorf("that cost %d uses", n)
 	}
@@ -312,7 +312,7 @@ func TestPlayerOnASiteThatMayNot(t *testing.T) {
 	if text := in(t, ctx, "site", frameOf(t, ctx)); !strings.Contains(text, s.url) || strings.Contains(text, "Cara") {
 		t.Errorf("the frame says %q", text)
 	}
-	g.shoot("site")
+	g.sizes("site")
 
 	// One that hides itself is refused by the browser.
 	do(t, ctx, chromedp.Navigate(s.page(iframe(address, `allow="microphone; autoplay" referrerpolicy="no-referrer"`))))

@@ -39,9 +39,16 @@ var Assets = sync.OnceValue(func() map[string]http.Handler {
 	}
 })
 
+// forEver is how long a file is kept whose path changes with it.
+const forEver = 365 * 24 * time.Hour
+
 // newAsset returns a handler that serves a file to any site, compressed once.
 func newAsset(kind string, fresh time.Duration, content []byte) http.Handler {
-	caching, tag := fmt.Sprintf("public, max-age=%.0f", fresh.Seconds()), fmt.Sprintf("%x", sha256.Sum256(content))[:32]
+	caching := fmt.Sprintf("public, max-age=%.0f", fresh.Seconds())
+	if fresh == forEver {
+		caching += ", immutable"
+	}
+	tag := fmt.Sprintf("%x", sha256.Sum256(content))[:32]
 	zipped := sync.OnceValue(func() []byte {
 		var b bytes.Buffer
 		w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level exists

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"path"
 	"sync"
-	"time"
 )
 
 //go:embed dashboard
@@ -48,7 +47,7 @@ var Dashboard = sync.OnceValue(func() map[string]http.Handler {
 		if path.Ext(name) == ".css" {
 			kind = "text/css; charset=utf-8"
 		}
-		handlers["/dashboard/"+version+"/"+name] = newAsset(kind, 365*24*time.Hour, content)
+		handlers["/dashboard/"+version+"/"+name] = newAsset(kind, forEver, content)
 	}
 	return handlers
 })
