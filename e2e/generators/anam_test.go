@@ -72,12 +72,12 @@ func TestCommandWithAnam(t *testing.T) {
 	binary, url := sharelinks(t), anam(t)
 	for args, wants := range map[string][]string{
 		"create --persona 30fa96d0-26c4-4e55-94a0-517025942e18": {`"token": "` + anamToken + `"`, `"createdAt": "2026-04-20T10:00:00.520Z"`},
-		"create --persona cara":                    {`"token": "` + anamToken + `"`},
-		"list":                                     {`"organizationId": "Uakgb_J5m9g-0JDMbcJqL"`, `"personaName": "Cara"`},
-		"get " + anamToken:                         {`"id": "` + anamLink + `"`, anamToken + `"`},
-		"update " + anamLink + " --enabled":        {`"expiresAt": null`, `"usageLimit": null`},
-		"delete " + anamLink + " --yes":            {anamLink},
-		"get 11111111-1111-4111-8111-111111111111": {"sharelinks: Share link not found"},
+		"create --persona cara":                                 {`"token": "` + anamToken + `"`},
+		"list":                                                  {`"organizationId": "Uakgb_J5m9g-0JDMbcJqL"`, `"personaName": "Cara"`},
+		"get " + anamToken:                                      {`"id": "` + anamLink + `"`, anamToken + `"`},
+		"update " + anamLink + " --enabled":                     {`"expiresAt": null`, `"usageLimit": null`},
+		"delete " + anamLink + " --yes":                         {anamLink},
+		"get 11111111-1111-4111-8111-111111111111":              {"sharelinks: Share link not found"},
 	} {
 		cmd := exec.CommandContext(t.Context(), binary, append([]string{"link"}, strings.Fields(args)...)...)
 		cmd.Env = []string{"ANAM_API_URL=" + url, "ANAM_API_KEY=" + key}

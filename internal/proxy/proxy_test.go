@@ -172,8 +172,8 @@ func TestPlantedDrifts(t *testing.T) {
 		want          string // of the profile strict; nothing is reported if it is ""
 		upstream      string // of the profile upstream, if it is another; "-" is nothing
 	}{
-		"honest create": {create, wanted, reply{201, "", link()}, "", ""},
-		"honest list":   {list, "", reply{200, "", page(withPersona(), withPersona())}, "", ""},
+		"honest create":   {create, wanted, reply{201, "", link()}, "", ""},
+		"honest list":     {list, "", reply{200, "", page(withPersona(), withPersona())}, "", ""},
 		"honest personas": {people, "", reply{200, "", page(`{"id":"` + id + `","name":"Ada"}`)}, "", ""},
 		"more of a persona": {
 			people, "",
