@@ -20,6 +20,7 @@ const (
 	routeLinks    = "/v1/share-links"
 	routeLink     = "/v1/share-links/{id}"
 	routeVisits   = "/v1/share-links/{id}/visits"
+	routePersonas = "/v1/personas"
 	routePreview  = "/v1/share/{token}"
 	routeSessions = "/v1/share/{token}/sessions"
 )

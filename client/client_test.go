@@ -158,10 +158,14 @@ func TestArguments(t *testing.T) {
 	_ = second(c.Get(ctx, "../share?x=1 2"))
 	_ = second(c.List(ctx, Filter{PersonaID: cara, Search: "a b", Page: 2, PerPage: 5}))
 	_ = second(c.Visits(ctx, unknown, 2, 5))
+	_ = second(c.Personas(ctx, PersonaFilter{Search: "a&b", Page: 2, PerPage: 5}))
+	_ = second(c.Personas(ctx, PersonaFilter{}))
 	want := []string{
 		"GET " + testURL + "/v1/share-links/..%2Fshare%3Fx=1%202  ",
 		"GET " + testURL + "/v1/share-links?page=2&perPage=5&personaId=" + cara + "&search=a+b  ",
 		"GET " + testURL + "/v1/share-links/" + unknown + "/visits?page=2&perPage=5  ",
+		"GET " + testURL + "/v1/personas?page=2&perPage=5&search=a%26b  ",
+		"GET " + testURL + "/v1/personas  ",
 	}
 	if diff := cmp.Diff(want, server.requests); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
@@ -251,6 +255,7 @@ func TestIncompleteAnswers(t *testing.T) {
 	for what, err := range map[string]error{
 		"a share link":          second(c.Get(t.Context(), unknown)),
 		"a page of share links": second(c.List(t.Context(), Filter{})),
+		"a page of personas":    second(c.Personas(t.Context(), PersonaFilter{})),
 		"a page of visits":      second(c.Visits(t.Context(), unknown, 0, 0)),
 		"a preview":             second(c.Preview(t.Context(), "sh_1")),
 		"a session":             second(c.Open(t.Context(), "sh_1")),

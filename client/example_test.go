@@ -162,6 +162,28 @@ func ExampleClient_All() {
 	// Cara ACTIVE
 }
 
+func ExampleClient_Personas() {
+	c := dial()
+	page, err := c.Personas(ctx, client.PersonaFilter{Search: "cara"})
+	check(err)
+	for _, persona := range page.Data {
+		fmt.Println(persona.ID, persona.Name)
+	}
+	// Output: 00000000-0000-0000-0000-000000000000 Cara
+}
+
+func ExampleClient_AllPersonas() {
+	c := dial()
+	for persona, err := range c.AllPersonas(ctx, client.PersonaFilter{}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(persona.Name)
+	}
+	// Output: Cara
+}
+
 func ExampleClient_FindByToken() {
 	c := dial()
 	created, err := c.Create(ctx, client.CreateRequest{PersonaID: cara})

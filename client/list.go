@@ -20,7 +20,7 @@ type Filter struct {
 	PerPage   int    // 1 to 100; 0 is the server's default of 20 for List and 100 for All
 }
 
-// perPageOfAll is how many links All requests at once.
+// perPageOfAll is how many items All and AllPersonas request at once.
 const perPageOfAll = 100
 
 // List returns one page of links, newest first.
@@ -50,41 +50,53 @@ func optional[T comparable](v T) *T {
 // A link that is created during the iteration moves others to the next page; no link is yielded twice for that. A link
 // that is deleted moves others to the page before, where they are missed: collect all links before you delete any.
 func (c *Client) All(ctx context.Context, f Filter, opts ...Option) iter.Seq2[ShareLink, error] {
-	f.Page, f.PerPage = cmp.Or(f.Page, 1), cmp.Or(f.PerPage, perPageOfAll)
-	return func(yield func(ShareLink, error) bool) {
+	f.PerPage = cmp.Or(f.PerPage, perPageOfAll)
+	list := func(page int) ([]ShareLink, api.PageMeta, error) {
+		f := f
+		f.Page = page
+		p, err := c.List(ctx, f, opts...)
+		return p.Data, p.Meta, err
+	}
+	return all("list", f.Page, f.PerPage, list, func(l ShareLink) string { return l.ID })
+}
+
+// all iterates over the items of a list from a page on, as All does. The list returns one page.
+func all[T any](operation string, from, perPage int, list func(page int) ([]T, api.PageMeta, error), id func(T) string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
 		var previous map[string]bool // ids of the page before
-		for f := f; ; f.Page++ {
-			page, err := c.List(ctx, f, opts...)
+		for number := cmp.Or(from, 1); ; number++ {
+			items, meta, err := list(number)
 			if err != nil {
-				yield(ShareLink{}, err)
+				yield(none, err)
 				return
 			}
-			if len(page.Data) == 0 {
+			if len(items) == 0 {
 				return
 			}
-			ids := make(map[string]bool, len(page.Data))
+			if meta.CurrentPage != 0 && meta.CurrentPage != number {
+				items = nil
+			}
+			ids := make(map[string]bool, len(items))
 			turned := false // whether this is another page than the one before
-			if number := page.Meta.CurrentPage; number != 0 && number != f.Page {
-				page.Data = nil
-			}
-			for _, link := range page.Data {
-				ids[link.ID] = true
-				if previous[link.ID] {
+			for _, item := range items {
+				ids[id(item)] = true
+				if previous[id(item)] {
 					continue
 				}
 				turned = true
-				if !yield(link, nil) {
+				if !yield(item, nil) {
 					return
 				}
 			}
 			if !turned {
-				yield(ShareLink{}, &Error{
-					Operation: "list", Status: http.StatusOK,
-					Detail: fmt.Sprintf("the server ignores the page parameter: page %d is another page", f.Page),
+				yield(none, &Error{
+					Operation: operation, Status: http.StatusOK,
+					Detail: fmt.Sprintf("the server ignores the page parameter: page %d is another page", number),
 				})
 				return
 			}
-			if isLast(page, f) {
+			if isLast(number, perPage, len(items), meta) {
 				return
 			}
 			previous = ids
@@ -92,15 +104,15 @@ func (c *Client) All(ctx context.Context, f Filter, opts ...Option) iter.Seq2[Sh
 	}
 }
 
-// isLast reports whether no page follows a page that is not empty. Some servers send only a part of Meta, or nothing.
-func isLast(p Page, f Filter) bool {
+// isLast reports whether no page follows a page of so many items, not 0. Some servers send only a part of Meta, or nothing.
+func isLast(number, perPage, items int, meta api.PageMeta) bool {
 	switch {
-	case p.Meta.LastPage > 0:
-		return f.Page >= p.Meta.LastPage
-	case p.Meta.Next != nil:
+	case meta.LastPage > 0:
+		return number >= meta.LastPage
+	case meta.Next != nil:
 		return false
 	}
-	return len(p.Data) < min(f.PerPage, perPageOfAll) // a server may send less than it is asked for
+	return items < min(perPage, perPageOfAll) // a server may send less than it is asked for
 }
 
 // FindByToken returns the link with this token, or ErrNotFound. A sharelinks server is asked once. Other servers, such

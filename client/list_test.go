@@ -164,6 +164,41 @@ func TestAllYieldsAnErrorOnce(t *testing.T) {
 	}
 }
 
+// Each range over AllPersonas starts anew at the filter's page and requests a page when it is needed.
+func TestAllPersonas(t *testing.T) {
+	t.Parallel()
+	server := &pages{page: func(page, perPage int, search string) string {
+		if search != "ada" {
+			return `{}`
+		}
+		return linksFrom(min((page-1)*perPage, 250), min(page*perPage, 250), `"lastPage":3`)
+	}}
+	all := dial(t, server).AllPersonas(t.Context(), PersonaFilter{Search: "ada", Page: 2})
+	for i := range 2 {
+		var got []string
+		for persona, err := range all {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, persona.ID)
+		}
+		if diff := cmp.Diff(idsFrom(100, 250), got); diff != "" || server.requests != 2*(i+1) {
+			t.Errorf("%d requests (-want +got):\n%s", server.requests, diff)
+		}
+	}
+	ignoring := &pages{page: func(_, perPage int, _ string) string { return linksFrom(0, perPage, `"lastPage":9`) }}
+	n := 0
+	for _, err := range dial(t, ignoring).AllPersonas(t.Context(), PersonaFilter{PerPage: 5}) {
+		if e := (*Error)(nil); n == 5 && (!errors.As(err, &e) || e.Operation != "personas" || !strings.Contains(e.Detail, "ignores the page")) || n > 5 {
+			t.Errorf("%d: %v", n, err)
+		}
+		n++
+	}
+	if n != 6 {
+		t.Errorf("%d yields, want 5 personas and an error", n)
+	}
+}
+
 // All keeps two pages, not all of the 5 MB of links.
 func TestAllKeepsConstantMemory(t *testing.T) { // not parallel: it measures the heap of the process
 	const total = 10_000

@@ -29,6 +29,10 @@ type (
 	Visit = api.Visit
 	// VisitPage is one page of visits. Its Meta has the number of the page and the number of visits.
 	VisitPage = api.VisitPage
+	// Persona is whom a link can lead to.
+	Persona = api.Persona
+	// PersonaPage is one page of personas. Its Meta has the number of the page and the number of personas.
+	PersonaPage = api.PersonaPage
 	// Violation is one thing that is wrong with a request. Pointer (into the body) or Name (of a parameter or header) says
 	// where, Detail says what, and Hint what was probably meant.
 	Violation = api.Violation

@@ -30,6 +30,7 @@ func TestRetries(t *testing.T) {
 		return second(c.Create(ctx, CreateRequest{PersonaID: cara}))
 	}
 	get := func(ctx context.Context, c *Client) error { return second(c.Get(ctx, unknown)) }
+	personas := func(ctx context.Context, c *Client) error { return second(c.Personas(ctx, PersonaFilter{})) }
 	update := func(ctx context.Context, c *Client) error { return second(c.Update(ctx, unknown, UpdateRequest{})) }
 	del := func(ctx context.Context, c *Client) error { return c.Delete(ctx, unknown) }
 	open := func(ctx context.Context, c *Client) error { return second(c.Open(ctx, "sh_1")) }
@@ -50,6 +51,8 @@ func TestRetries(t *testing.T) {
 		{"500", get, Retry{}, []reply{{status: 500}, good}, 1, 500, nil},
 		{"502, with HTML", get, Retry{}, []reply{{status: 502, body: "<html>Bad gateway"}, good}, 2, 0, nil},
 		{"503 twice", get, Retry{}, []reply{{status: 503}, {status: 503}, good}, 3, 0, nil},
+		{"503 to a list of personas", personas, Retry{}, []reply{{status: 503}, {status: 200, body: emptyPage}}, 2, 0, nil},
+		{"no list of personas", personas, Retry{}, []reply{{status: 404}}, 1, 404, ErrNotFound},
 		{"504 to an update", update, Retry{}, []reply{{status: 504}, good}, 2, 0, nil},
 		{"503 forever", get, Retry{}, []reply{{status: 503}}, 4, 503, nil},
 		{"503 five times", get, Retry{Attempts: 5}, []reply{{status: 503}}, 5, 503, nil},

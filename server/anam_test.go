@@ -118,6 +118,29 @@ func TestAnamsSessionsForLocalPersonas(t *testing.T) {
 	}
 }
 
+// The personas are those of the account with Anam, asked for with the same words, unless they are kept here.
+func TestListOfAnamsPersonas(t *testing.T) {
+	t.Parallel()
+	srv := sharelinkstest.NewServer(t, sharelinkstest.WithAnam())
+	id := srv.AddPersona("Ada")
+	srv.AddPersona("Bea")
+	c := srv.Client(server.Checked(t))
+	page, err := c.Personas(t.Context(), client.PersonaFilter{Search: " aDa ", PerPage: 7})
+	want := client.PersonaPage{Data: []client.Persona{{ID: id, Name: "Ada"}}, Meta: api.PageMeta{Total: 1, LastPage: 1, CurrentPage: 1, PerPage: 7}}
+	if diff := cmp.Diff(want, page); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	if diff := cmp.Diff([]string{"GET /v1/personas?page=1&perPage=7&search=aDa "}, srv.Anam().Requests()); diff != "" {
+		t.Error(diff)
+	}
+	srv = sharelinkstest.NewServer(t, sharelinkstest.WithAnam(), sharelinkstest.WithLocalPersonas())
+	srv.AddPersona("Local")
+	page, err = srv.Client(server.Checked(t)).Personas(t.Context(), client.PersonaFilter{Search: "Local"})
+	if err != nil || len(page.Data) != 1 || len(srv.Anam().Requests()) != 0 {
+		t.Errorf("%v, %v; Anam was asked %q", page, err, srv.Anam().Requests())
+	}
+}
+
 // An upstream that refuses every other visitor: as many uses are spent as sessions were handed out, however many come at
 // once, and all who were refused can be let in later.
 func TestAnUpstreamThatRefusesHalf(t *testing.T) {

@@ -66,6 +66,7 @@ func TestAnotherOrganizationsLinkDoesNotExist(t *testing.T) {
 		"listShareLinkVisits": {{"GET", "/v1/share-links/%s/visits", ""}, {"GET", "/v1/share-links/%s/visits?page=2&perPage=1", ""}},
 		"listShareLinks":      {{"GET", "/v1/share-links?search=%s", ""}, {"GET", "/v1/share-links?personaId=%s", ""}},
 		"createShareLink":     {{"POST", "/v1/share-links", `{"personaId":"%s"}`}},
+		"listPersonas":        {{"GET", "/v1/personas?search=%s", ""}},
 	}
 	for engine, database := range engines {
 		t.Run(engine, func(t *testing.T) {
@@ -96,6 +97,9 @@ func TestAnotherOrganizationsLinkDoesNotExist(t *testing.T) {
 				t.Errorf("a stranger changed a link:\n%s", diff)
 			}
 			ts.send("GET", "/v1/share-links/"+id, "", headers...).want(404)
+			if diff := cmp.Diff([]string{"Bob"}, namesIn(ts.send("GET", "/v1/personas", "", headers...))); diff != "" {
+				t.Errorf("a stranger sees other personas than its own:\n%s", diff)
+			}
 		})
 	}
 }

@@ -310,7 +310,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// failing is a store in which everything that has to do with links fails with err, or panics when err is nil.
+// failing is a store in which everything that has to do with links, or is listed, fails with err, or panics when err is nil.
 type failing struct {
 	sharelink.Store
 	err error
@@ -349,6 +349,10 @@ func (f failing) LinkByToken(context.Context, string) (sharelink.Link, error) {
 
 func (f failing) Visits(context.Context, uuid.UUID, uuid.UUID, sharelink.Paging) (sharelink.Page[sharelink.Visit], error) {
 	return sharelink.Page[sharelink.Visit]{}, f.fail()
+}
+
+func (f failing) PersonasOf(context.Context, uuid.UUID) ([]sharelink.Persona, error) {
+	return nil, f.fail()
 }
 
 func (f failing) Ping(context.Context) error { return f.fail() }

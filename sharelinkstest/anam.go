@@ -5,13 +5,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/google/uuid"
+
+	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
 // Anam is a stand-in for https://api.anam.ai as the service uses it: the personas of one account, and session tokens. It is
@@ -125,14 +130,14 @@ func (a *Anam) carryOut(r *http.Request, body []byte) (*answer, Fault) {
 	defer a.mu.Unlock()
 	a.requests = append(a.requests, fmt.Sprintf("%s %s %s", r.Method, r.URL, body))
 	id, isPersona := strings.CutPrefix(r.URL.Path, "/v1/personas/")
-	name, known := a.personas[id]
+	_, known := a.personas[id]
 	switch {
 	case r.Header.Get("Authorization") != "Bearer "+a.Key:
 		return nest(Fault{Status: http.StatusUnauthorized}), Fault{}
 	case r.Method == http.MethodGet && isPersona && known:
-		result := &answer{header: http.Header{}, status: http.StatusOK}
-		result.json("application/json", map[string]any{"id": id, "name": name, "createdAt": "2026-04-20T10:00:00.000Z"})
-		return result, Fault{}
+		return ok(a.persona(id)), Fault{}
+	case r.Method == http.MethodGet && r.URL.Path == "/v1/personas":
+		return a.list(r.URL.Query()), Fault{}
 	case r.Method != http.MethodPost || r.URL.Path != "/v1/auth/session-token":
 		return nest(Fault{Status: http.StatusNotFound}), Fault{}
 	}
@@ -144,9 +149,41 @@ func (a *Anam) carryOut(r *http.Request, body []byte) (*answer, Fault) {
 		return nest(fault), fault
 	}
 	a.sessions++
+	return ok(map[string]any{"sessionToken": cmp.Or(a.token, fmt.Sprintf("session-%d", a.sessions))}), fault
+}
+
+func ok(value any) *answer {
 	result := &answer{header: http.Header{}, status: http.StatusOK}
-	result.json("application/json", map[string]any{"sessionToken": cmp.Or(a.token, fmt.Sprintf("session-%d", a.sessions))})
-	return result, fault
+	result.json("application/json", value)
+	return result
+}
+
+func (a *Anam) persona(id string) map[string]any {
+	return map[string]any{"id": id, "name": a.personas[id], "createdAt": "2026-04-20T10:00:00.000Z"}
+}
+
+// list answers GET /v1/personas, in the shape of Anam's list of share links.
+func (a *Anam) list(query url.Values) *answer {
+	p := sharelink.DefaultPaging()
+	for name, field := range map[string]*int{"page": &p.Page, "perPage": &p.PerPage} {
+		if text := query.Get(name); text != "" {
+			*field, _ = strconv.Atoi(text)
+		}
+	}
+	if p.Page < 1 || p.PerPage < 1 || p.PerPage > 100 {
+		return nest(Fault{Status: http.StatusBadRequest})
+	}
+	found := []map[string]any{}
+	for _, id := range slices.Sorted(maps.Keys(a.personas)) {
+		if strings.Contains(sharelink.Fold(a.personas[id]), sharelink.Fold(query.Get("search"))) {
+			found = append(found, a.persona(id))
+		}
+	}
+	from := min(p.Offset(), int64(len(found)))
+	return ok(map[string]any{
+		"data": found[from:min(from+int64(p.PerPage), int64(len(found)))],
+		"meta": map[string]any{"total": len(found), "currentPage": p.Page, "perPage": p.PerPage, "lastPage": p.LastPage(len(found))},
+	})
 }
 
 // nest returns the answer of a fault with a status, by default as Anam's API words it.

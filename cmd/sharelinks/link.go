@@ -156,11 +156,16 @@ func (r *remote) list() *cobra.Command {
 		Short: "List share links, newest first",
 		Long: `List shows share links as far as the terminal is wide: their URL in full, which is as good as an id
 for the other commands, and then what fits of the rest. --wide shows all of it.`,
-		Example: `  sharelinks link list --persona 30fa96d0-26c4-4e55-94a0-517025942e18 --all
+		Example: `  sharelinks link list --persona Cara --all
   sharelinks link list --search cara --json`,
 		RunE: r.run(func(ctx context.Context, _ []string) error {
 			var page client.Page
 			var err error
+			if filter.PersonaID != "" {
+				if filter.PersonaID, err = r.personaID(ctx, filter.PersonaID); err != nil {
+					return err
+				}
+			}
 			if all {
 				page.Data, err = r.every(ctx, filter)
 			} else {
@@ -184,7 +189,7 @@ for the other commands, and then what fits of the rest. --wide shows all of it.`
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&filter.PersonaID, "persona", "", "only links to the persona with this `UUID`")
+	f.StringVar(&filter.PersonaID, "persona", "", "only links to this `PERSONA`: the id, or the whole name in any case")
 	f.StringVar(&filter.Search, "search", "", "only links with this `TEXT` as id, token or part of the persona's name")
 	f.IntVar(&filter.Page, "page", 0, "`NUMBER` of the page, from 1")
 	f.IntVar(&filter.PerPage, "per-page", 0, "`NUMBER` of links on a page, 1 to 100")

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 	"github.com/spf13/cobra"
 
@@ -90,7 +89,7 @@ func parseLifetime(text string) (nullable.Nullable[float64], error) {
 
 func (r *remote) create() *cobra.Command {
 	var flags linkFlags
-	var persona *uuid.UUID
+	var persona string
 	var count int
 	cmd := &cobra.Command{
 		Use:   "create",
@@ -98,12 +97,12 @@ func (r *remote) create() *cobra.Command {
 		Long: `Create makes a share link and shows it. Without flags it has the server's defaults: a week, ten
 uses, a direct URL. With --count it makes several equal ones; if one fails, those made before are
 shown.`,
-		Example: `  sharelinks link create --persona 30fa96d0-26c4-4e55-94a0-517025942e18 --expires-in 24h --uses 5
-  sharelinks link create --persona 30fa96d0-26c4-4e55-94a0-517025942e18 --type player-embed \
+		Example: `  sharelinks link create --persona Cara --expires-in 24h --uses 5
+  sharelinks link create --persona Cara --type player-embed \
       --origin https://www.example.com --origin http://localhost:3000
   sharelinks link create --persona 30fa96d0-26c4-4e55-94a0-517025942e18 --uses 1 --count 100`,
 		PreRunE: func(cmd *cobra.Command, args []string) error {
-			if persona == nil {
+			if strings.TrimSpace(persona) == "" {
 				return usage("sharelinks persona list shows those of a database", "--persona is missing")
 			}
 			if cmd.Flags().Changed("count") && count < 1 {
@@ -112,8 +111,12 @@ shown.`,
 			return flags.read(cmd, args)
 		},
 		RunE: r.run(func(ctx context.Context, _ []string) error {
+			id, err := r.personaID(ctx, persona)
+			if err != nil {
+				return err
+			}
 			request := client.CreateRequest{
-				PersonaID:       persona.String(),
+				PersonaID:       id,
 				ExpiresInHours:  flags.request.ExpiresInHours,
 				UsageLimit:      flags.request.UsageLimit,
 				Type:            flags.request.Type,
@@ -157,7 +160,7 @@ shown.`,
 			return failed
 		}),
 	}
-	addUUID(cmd.Flags(), "persona", "`UUID` of the persona that it leads to", &persona)
+	cmd.Flags().StringVar(&persona, "persona", "", "`PERSONA` that it leads to: the id, or the whole name in any case")
 	flags.add(cmd)
 	cmd.Flags().IntVar(&count, "count", 0, "`NUMBER` of links to make; the output is then a list")
 	return cmd

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -104,6 +106,85 @@ https://lab.anam.ai/frame/sh_2              DISABLED  0/unlimited  Cara         
 	}
 	if diff := cmp.Diff(list(0), list(80, "--json")); diff != "" || list(0, "--wide") != list(0) || !strings.HasPrefix(list(0), "[") {
 		t.Error(diff)
+	}
+}
+
+// A persona is named by its id, or by its whole name, in any case. Only a name is looked up.
+func TestPersonaByName(t *testing.T) {
+	t.Parallel()
+	const first, other = aPersona, "00000000-0000-0000-0000-000000000007"
+	persona := func(id, name string) string {
+		text, _ := json.Marshal(map[string]string{"id": id, "name": name})
+		return string(text)
+	}
+	many := func(n int, id func(int) string, name func(int) string) (list []string) {
+		for i := range n {
+			list = append(list, persona(id(i), name(i)))
+		}
+		return list
+	}
+	numbered := func(i int) string { return fmt.Sprintf("%08d-0000-0000-0000-000000000000", i) }
+	for name, c := range map[string]struct {
+		flag   string
+		there  []string // the personas that a search finds, or all when it finds none
+		all    bool     // whether the search finds none
+		status int      // of the list of personas, if not 200
+		want   string   // the id; or else
+		exit   int
+		says   string
+	}{
+		"id":               {flag: strings.ToUpper(first), status: 500, want: first},
+		"name":             {flag: "Cara", there: []string{persona(other, "Cara Mia"), persona(first, "Cara")}, want: first},
+		"in any case":      {flag: " ÇARA\t", there: []string{persona(first, " çara ")}, want: first},
+		"on a later page":  {flag: "7", there: many(250, numbered, func(i int) string { return fmt.Sprint(i * 7 % 250) }), want: numbered(1)},
+		"part of others'":  {flag: "ar", there: []string{persona(first, "Cara"), persona(other, "Bart, \x1b[2J\n2nd")}, exit: 3, says: `sharelinks: --persona: none is called "ar"; there are "Cara", "Bart, \x1b[2J\n2nd"` + "\nhint: an id will do too; "},
+		"none like it":     {flag: "Dora", there: many(23, numbered, func(i int) string { return fmt.Sprint("P", i) }), all: true, exit: 3, says: `none is called "Dora"; there are "P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9" and 13 more` + "\n"},
+		"none at all":      {flag: "Dora", all: true, exit: 3, says: `none is called "Dora"; there are none` + "\n"},
+		"several":          {flag: "cara", there: []string{persona(first, "Cara"), persona(other, "CARA"), persona(numbered(1), "Cara 2")}, exit: 2, says: `--persona: 2 are called "cara": ` + first + ", " + other + "\nhint: give the id"},
+		"very many":        {flag: "x", there: many(30, numbered, func(int) string { return "X" }), exit: 2, says: numbered(9) + " and 20 more\n"},
+		"an older server":  {flag: "Cara", status: 404, exit: 2, says: `--persona: give the id, not "Cara": this server has no list of personas` + "\nhint: "},
+		"not allowed":      {flag: "Cara", status: 403, exit: 4, says: "hint: is ANAM_API_KEY"},
+		"too long a name":  {flag: strings.Repeat("x", 201), status: 400, exit: 2, says: "sharelinks: "},
+		"not a UUID quite": {flag: "{" + first + "}", all: true, exit: 3, says: "none is called"},
+	} {
+		for _, command := range []string{"create", "list"} {
+			t.Run(name+", "+command, func(t *testing.T) {
+				t.Parallel()
+				var asked string
+				answer := func(w http.ResponseWriter, r *http.Request, _ int) {
+					query := r.URL.Query()
+					switch {
+					case r.URL.Path == "/v1/personas" && c.status != 0:
+						w.WriteHeader(c.status)
+					case r.URL.Path == "/v1/personas":
+						page, _ := strconv.Atoi("0" + query.Get("page"))
+						perPage, _ := strconv.Atoi(query.Get("perPage"))
+						there := c.there
+						if search := query.Get("search"); search != "" && c.all {
+							there = nil
+						} else if search != "" && search != strings.TrimSpace(c.flag) {
+							t.Errorf("search for %q", search)
+						}
+						from := min((max(page, 1)-1)*perPage, len(there))
+						fmt.Fprintf(w, `{"data":[%s],"meta":{"total":%d,"lastPage":%d}}`,
+							strings.Join(there[from:min(from+perPage, len(there))], ","), len(there), (len(there)+perPage-1)/perPage)
+					case r.Method == http.MethodPost:
+						var body struct{ PersonaID string }
+						_ = json.NewDecoder(r.Body).Decode(&body)
+						asked = body.PersonaID
+						w.WriteHeader(http.StatusCreated)
+						_, _ = io.WriteString(w, aLink(1))
+					default:
+						asked = query.Get("personaId")
+						_, _ = io.WriteString(w, `{"data":[],"meta":{}}`)
+					}
+				}
+				exit, _, stderr := ask(t, answer, command, "--persona", c.flag)
+				if exit != c.exit || asked != c.want || !strings.Contains(stderr, c.says) || c.exit == 0 && stderr != "" {
+					t.Errorf("exit %d, want %d; asked for %q, want %q; %s", exit, c.exit, asked, c.want, stderr)
+				}
+			})
+		}
 	}
 }
 

@@ -210,7 +210,7 @@ func (d *database) persona() *cobra.Command {
 		Use:   "list",
 		Short: "List the personas of an organization, by name",
 		RunE: d.run(func(ctx context.Context, s *service.Service, _ []string) error {
-			return records.list(s.Personas(ctx, d.organizationName))
+			return records.list(s.AddedPersonas(ctx, d.organizationName))
 		}, noOrganization),
 	}
 

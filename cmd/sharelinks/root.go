@@ -26,7 +26,7 @@ share-links API work with it unchanged.`,
   sharelinks persona add Cara                      # a persona to make links to
   KEY=$(sharelinks key create --label website)     # an API key to make them with
   sharelinks organization update default --allow-watermark-removal
-  sharelinks link create --persona ID --uses 5     # on any server: ANAM_API_URL, ANAM_API_KEY`,
+  sharelinks link create --persona Cara --uses 5   # on any server: ANAM_API_URL, ANAM_API_KEY`,
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -103,7 +103,7 @@ func (p *program) showFirstStart(config server.Config, key, listening string) {
 		fmt.Fprintf(p.stderr, `
 The database was empty. It now has the organization "default"%s
 
-Links lead to the personas of the account with Anam: sharelinks link create --persona ID
+Links lead to the personas of the account with Anam: sharelinks link create --persona NAME
 
 `, has)
 		return

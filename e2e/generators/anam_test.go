@@ -44,9 +44,13 @@ func anam(t *testing.T) (url string) {
 	changed := maps.Clone(link)
 	changed["expiresAt"], changed["usageLimit"] = nil, nil
 
+	meta := map[string]any{"total": 1, "lastPage": 1, "currentPage": 1, "perPage": 20, "prev": nil, "next": nil}
 	mux := http.NewServeMux()
 	mux.Handle("GET /v1/share-links", answer(200, map[string]any{
-		"data": []any{whole}, "meta": map[string]any{"total": 1, "lastPage": 1, "currentPage": 1, "perPage": 20, "prev": nil, "next": nil},
+		"data": []any{whole}, "meta": meta,
+	}))
+	mux.Handle("GET /v1/personas", answer(200, map[string]any{ // inferred from the list of share links
+		"data": []any{map[string]any{"id": whole["personaId"], "name": "Cara", "description": nil}}, "meta": meta,
 	}))
 	mux.Handle("POST /v1/share-links", answer(201, link))
 	mux.Handle("GET /v1/share-links/{id}", answer(200, whole))
@@ -68,11 +72,12 @@ func TestCommandWithAnam(t *testing.T) {
 	binary, url := sharelinks(t), anam(t)
 	for args, wants := range map[string][]string{
 		"create --persona 30fa96d0-26c4-4e55-94a0-517025942e18": {`"token": "` + anamToken + `"`, `"createdAt": "2026-04-20T10:00:00.520Z"`},
-		"list":                                     {`"organizationId": "Uakgb_J5m9g-0JDMbcJqL"`, `"personaName": "Cara"`},
-		"get " + anamToken:                         {`"id": "` + anamLink + `"`, anamToken + `"`},
-		"update " + anamLink + " --enabled":        {`"expiresAt": null`, `"usageLimit": null`},
-		"delete " + anamLink + " --yes":            {anamLink},
-		"get 11111111-1111-4111-8111-111111111111": {"sharelinks: Share link not found"},
+		"create --persona cara":                                 {`"token": "` + anamToken + `"`},
+		"list":                                                  {`"organizationId": "Uakgb_J5m9g-0JDMbcJqL"`, `"personaName": "Cara"`},
+		"get " + anamToken:                                      {`"id": "` + anamLink + `"`, anamToken + `"`},
+		"update " + anamLink + " --enabled":                     {`"expiresAt": null`, `"usageLimit": null`},
+		"delete " + anamLink + " --yes":                         {anamLink},
+		"get 11111111-1111-4111-8111-111111111111":              {"sharelinks: Share link not found"},
 	} {
 		cmd := exec.CommandContext(t.Context(), binary, append([]string{"link"}, strings.Fields(args)...)...)
 		cmd.Env = []string{"ANAM_API_URL=" + url, "ANAM_API_KEY=" + key}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -57,7 +59,7 @@ type cachedPersona struct {
 }
 
 // New returns a client of the API at this URL, for the account that the key belongs to.
-func New(url, key string, now func() time.Time) *Client {
+func New(baseURL, key string, now func() time.Time) *Client {
 	personas, err := lru.New[uuid.UUID, cachedPersona](maxPersonas)
 	if err != nil {
 		panic(err) // the size is positive
@@ -67,7 +69,7 @@ func New(url, key string, now func() time.Time) *Client {
 	transport.IdleConnTimeout = 30 * time.Second
 	transport.MaxResponseHeaderBytes = maxHead
 	return &Client{
-		url: strings.TrimRight(url, "/"),
+		url: strings.TrimRight(baseURL, "/"),
 		key: key,
 		http: &http.Client{
 			Transport: transport,
@@ -89,27 +91,80 @@ func (c *Client) Persona(ctx context.Context, organization, id uuid.UUID) (share
 		persona.Name = cached.name
 		return persona, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, personaTimeout)
-	defer cancel()
-	r, err := c.lookups.call(ctx, id, func(ctx context.Context) (reply, error) {
-		return c.send(ctx, http.MethodGet, "/v1/personas/"+id.String(), nil)
-	})
+	r, err := c.lookUp(ctx, id, "/v1/personas/"+id.String())
 	var answer struct{ Name string }
 	switch {
-	case errors.Is(err, context.Canceled):
-		return sharelink.Persona{}, err
 	case err != nil:
-		return sharelink.Persona{}, unavailable("does not answer", retryBusy, err)
+		return sharelink.Persona{}, err
 	case r.status == http.StatusNotFound || r.status == http.StatusBadRequest:
 		return sharelink.Persona{}, service.ErrNoPersona
-	case r.status != http.StatusOK:
-		return sharelink.Persona{}, unavailable("does not answer as it should", r.wait(retryBusy), r.problem())
-	case json.Unmarshal(r.body, &answer) != nil:
-		return sharelink.Persona{}, unavailable("does not answer as it should", retryBusy, errors.New("the answer of Anam is not a persona"))
+	case r.status != http.StatusOK || json.Unmarshal(r.body, &answer) != nil:
+		return sharelink.Persona{}, r.unusable("a persona")
 	}
 	persona.Name = personaName(answer.Name)
 	c.personas.Add(id, cachedPersona{name: persona.Name, at: c.now()})
 	return persona, nil
+}
+
+// listOfPersonas stands for a persona where the list of all is asked for: when that fails, look-ups of one go on.
+var listOfPersonas = uuid.Max
+
+// Personas returns one page of the account's personas, which are there for every organization. Order and search are Anam's. Error:
+// Unavailable.
+//
+// Anam's reference has the operation with page, perPage (1 to 100) and search. That it answers as its list of share links does,
+// {"data": [...], "meta": {"total": ...}}, is inferred. A persona in it that has no UUID is left out.
+func (c *Client) Personas(ctx context.Context, organization uuid.UUID, search string, p sharelink.Paging) (sharelink.Page[sharelink.Persona], error) {
+	query := url.Values{"page": {strconv.Itoa(p.Page)}, "perPage": {strconv.Itoa(p.PerPage)}}
+	if search != "" {
+		query.Set("search", search)
+	}
+	page := sharelink.Page[sharelink.Persona]{}
+	r, err := c.lookUp(ctx, listOfPersonas, "/v1/personas?"+query.Encode())
+	if err != nil {
+		return page, err
+	}
+	var answer struct {
+		Data []json.RawMessage
+		Meta struct{ Total *int32 }
+	}
+	if r.status != http.StatusOK || json.Unmarshal(r.body, &answer) != nil || answer.Data == nil ||
+		answer.Meta.Total == nil || int(*answer.Meta.Total) < len(answer.Data) {
+		return page, r.unusable("a list of personas")
+	}
+	page.Total = int(*answer.Meta.Total)
+	for _, listed := range answer.Data {
+		var persona struct{ ID, Name string }
+		if json.Unmarshal(listed, &persona) != nil {
+			continue
+		}
+		if id, err := uuid.Parse(persona.ID); err == nil && len(persona.ID) == len(id.String()) {
+			page.Items = append(page.Items, sharelink.Persona{ID: id, OrganizationID: organization, Name: personaName(persona.Name)})
+		}
+	}
+	return page, nil
+}
+
+// lookUp asks Anam for what is at a path, for the sake of a persona. Error: Unavailable when there is no answer.
+func (c *Client) lookUp(ctx context.Context, persona uuid.UUID, path string) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, personaTimeout)
+	defer cancel()
+	r, err := c.lookups.call(ctx, persona, func(ctx context.Context) (reply, error) {
+		return c.send(ctx, http.MethodGet, path, nil)
+	})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		err = unavailable("does not answer", retryBusy, err)
+	}
+	return r, err
+}
+
+// unusable returns the error for a reply that is not what was asked for.
+func (r reply) unusable(want string) error {
+	cause := r.problem()
+	if r.status == http.StatusOK {
+		cause = errors.New("the answer of Anam is not " + want)
+	}
+	return unavailable("does not answer as it should", r.wait(retryBusy), cause)
 }
 
 func unavailable(what string, wait time.Duration, cause error) error {

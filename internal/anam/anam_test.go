@@ -3,6 +3,7 @@ package anam_test
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -260,6 +261,129 @@ func TestPersonas(t *testing.T) {
 	}
 	if _, err := anam.New(fake.URL, "wrong", now).Persona(t.Context(), uuid.Max, persona); sharelink.CodeOf(err) != sharelink.Unavailable {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestListOfPersonas(t *testing.T) {
+	t.Parallel()
+	fake := sharelinkstest.NewAnam(t)
+	ids := map[string]uuid.UUID{}
+	for _, name := range []string{"Ada & <b>co</b>", "Adam", "Bea", " \x00Ada\n "} {
+		ids[name] = uuid.MustParse(fake.AddPersona(name))
+	}
+	a := anam.New(fake.URL, fake.Key, now)
+	page, err := a.Personas(t.Context(), uuid.Max, "aDA & <b>", sharelink.Paging{Page: 1, PerPage: 5})
+	want := sharelink.Page[sharelink.Persona]{Total: 1, Items: []sharelink.Persona{
+		{ID: ids["Ada & <b>co</b>"], OrganizationID: uuid.Max, Name: "Ada & <b>co</b>"},
+	}}
+	if diff := cmp.Diff(want, page); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+	page, err = a.Personas(t.Context(), uuid.Max, "", sharelink.Paging{Page: 2, PerPage: 3})
+	if err != nil || page.Total != 4 || len(page.Items) != 1 {
+		t.Errorf("%+v, %v", page, err)
+	}
+	page, err = a.Personas(t.Context(), uuid.Max, "\x00", sharelink.DefaultPaging())
+	if err != nil || page.Total != 1 || page.Items[0].Name != "Ada" {
+		t.Errorf("%+v, %v", page, err)
+	}
+	if diff := cmp.Diff([]string{
+		"GET /v1/personas?page=1&perPage=5&search=aDA+%26+%3Cb%3E ", "GET /v1/personas?page=2&perPage=3 ", "GET /v1/personas?page=1&perPage=20&search=%00 ",
+	}, fake.Requests()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What comes instead of a list is Anam's fault, and what is of no use in one is left out.
+func TestWhatIsNoListOfPersonas(t *testing.T) {
+	t.Parallel()
+	const good = `{"id":"30FA96D0-26c4-4e55-94a0-517025942e18","name":"Ada"}`
+	list := func(data, total string) http.HandlerFunc {
+		return success("application/json", `{"data":[`+data+`],"meta":{"total":`+total+`}}`)
+	}
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		wait   time.Duration // of the error; 0 is none
+	}{
+		"unauthorized":    {status(401, ""), 5 * time.Second},
+		"not there":       {status(404, ""), 5 * time.Second},
+		"bad request":     {status(400, ""), 5 * time.Second},
+		"redirect":        {status(302, ""), 5 * time.Second},
+		"too many":        {status(429, "7"), 7 * time.Second},
+		"down":            {status(503, "9"), 9 * time.Second},
+		"no content":      {status(204, ""), 5 * time.Second},
+		"HTML":            {success("text/html", `<html>`), 5 * time.Second},
+		"too large":       {list(good, "1"+strings.Repeat(" ", anam.MaxReply)), 5 * time.Second},
+		"compressed":      {bomb, 5 * time.Second},
+		"my key back":     {raw("HTTP/1.1 200 OK\r\nAuthorization Bearer " + testKey + "\r\n\r\n"), 5 * time.Second},
+		"no object":       {success("application/json", `[`+good+`]`), 5 * time.Second},
+		"null":            {success("application/json", `null`), 5 * time.Second},
+		"no data":         {success("application/json", `{"meta":{"total":0}}`), 5 * time.Second},
+		"no meta":         {success("application/json", `{"data":[]}`), 5 * time.Second},
+		"no total":        {list(``, `null`), 5 * time.Second},
+		"negative":        {list(``, `-1`), 5 * time.Second},
+		"fewer than are":  {list(good, `0`), 5 * time.Second},
+		"a fraction":      {list(good, `1.5`), 5 * time.Second},
+		"a text":          {list(good, `"1"`), 5 * time.Second},
+		"beyond counting": {list(good, `9223372036854775807`), 5 * time.Second},
+
+		"good":                {list(good, `1`), 0},
+		"of many":             {list(good, `2147483647`), 0},
+		"more than asked for": {success("application/json", `{"data":[`+good+`],"next":{},"meta":{"total":1,"lastPage":"x"}}`), 0},
+		"others among them": {list(`null,7,"x",{},[`+good+`],{"id":7,"name":"Ada"},{"id":"x","name":"Ada"},{"id":null},{"name":"Ada"},`+
+			`{"id":"{30fa96d0-26c4-4e55-94a0-517025942e18}","name":"Ada"},{"id":"30fa96d026c44e5594a0517025942e18","name":"Ada"},`+
+			`{"id":"30fa96d0-26c4-4e55-94a0-517025942e18","name":7},`+good, `13`), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(c.answer)
+			t.Cleanup(server.Close)
+			page, err := anam.New(server.URL, testKey, now).Personas(t.Context(), uuid.Max, "", sharelink.DefaultPaging())
+			if c.wait == 0 {
+				if err != nil || len(page.Items) != 1 || page.Items[0] != (sharelink.Persona{ID: persona, OrganizationID: uuid.Max, Name: "Ada"}) {
+					t.Errorf("%+v, %v", page, err)
+				}
+				return
+			}
+			if e, ok := err.(*sharelink.Error); !ok || e.Code != sharelink.Unavailable || e.RetryAfter != c.wait || len(page.Items) > 0 {
+				t.Errorf("%+v, %v", page, err)
+			}
+			if strings.Contains(err.Error(), testKey) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("a secret is in %v", err)
+			}
+		})
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := anam.New("http://127.0.0.1:1", testKey, now).Personas(ctx, uuid.Max, "", sharelink.DefaultPaging()); !errors.Is(err, context.Canceled) {
+		t.Errorf("who hangs up gets %v", err)
+	}
+}
+
+// A list that fails again and again is not asked for, and looking up one persona goes on.
+func TestBreakerOfTheListOfPersonas(t *testing.T) {
+	t.Parallel()
+	var lists atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/personas" {
+			lists.Add(1)
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		success("application/json", `{"name":"Ada"}`)(w, r)
+	}))
+	t.Cleanup(server.Close)
+	a := anam.New(server.URL, testKey, now)
+	for range anam.BreakAfter + 10 {
+		if _, err := a.Personas(t.Context(), uuid.Max, "", sharelink.DefaultPaging()); sharelink.CodeOf(err) != sharelink.Unavailable {
+			t.Fatal(err)
+		}
+	}
+	if n := lists.Load(); n != anam.BreakAfter {
+		t.Errorf("asked %d times, want %d", n, anam.BreakAfter)
+	}
+	if p, err := a.Persona(t.Context(), uuid.Max, persona); err != nil || p.Name != "Ada" {
+		t.Errorf("%v, %v", p, err)
 	}
 }
 

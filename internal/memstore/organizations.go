@@ -75,9 +75,7 @@ func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
 func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Persona, error) {
 	return alone(ctx, s, func(d *Data) ([]sharelink.Persona, error) {
 		all := slices.DeleteFunc(slices.Collect(maps.Values(d.personas)), func(p sharelink.Persona) bool { return p.OrganizationID != organization })
-		slices.SortFunc(all, func(a, b sharelink.Persona) int {
-			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID.String(), b.ID.String()))
-		})
+		slices.SortFunc(all, sharelink.ComparePersonas)
 		return all, nil
 	})
 }

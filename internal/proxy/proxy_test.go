@@ -93,6 +93,7 @@ func (r reply) server(t *testing.T, bare bool) *url.URL {
 			h.Set("X-Request-Id", "1")
 			h.Set("Idempotency-Key-Window", "86400")
 			h.Set("Location", "/v1/share-links/"+id)
+			h.Set("Allow", "GET, HEAD, POST")
 		}
 		for line := range strings.SplitSeq(r.header, "|") {
 			if name, value, ok := strings.Cut(line, ": "); ok && value == "" {
@@ -157,6 +158,7 @@ const (
 	create = "POST /v1/share-links"
 	get    = "GET /v1/share-links/" + id
 	list   = "GET /v1/share-links?perPage=20"
+	people = "GET /v1/personas?search=ada"
 	wanted = `{"personaId":"` + id + `"}`
 	nest   = `{"statusCode":404,"message":"Share link not found","error":"Not Found"}`
 )
@@ -170,8 +172,19 @@ func TestPlantedDrifts(t *testing.T) {
 		want          string // of the profile strict; nothing is reported if it is ""
 		upstream      string // of the profile upstream, if it is another; "-" is nothing
 	}{
-		"honest create": {create, wanted, reply{201, "", link()}, "", ""},
-		"honest list":   {list, "", reply{200, "", page(withPersona(), withPersona())}, "", ""},
+		"honest create":   {create, wanted, reply{201, "", link()}, "", ""},
+		"honest list":     {list, "", reply{200, "", page(withPersona(), withPersona())}, "", ""},
+		"honest personas": {people, "", reply{200, "", page(`{"id":"` + id + `","name":"Ada"}`)}, "", ""},
+		"more of a persona": {
+			people, "",
+			reply{200, "", page(`{"id":"` + id + `","name":"Ada","brain":{}}`)},
+			"response listPersonas 200 /data/*/brain: the field is not declared", "",
+		},
+		"a list that does not say what the key may": {
+			list, "",
+			reply{200, "Allow: ", page()},
+			"response listShareLinks 200 header Allow: is missing", "-",
+		},
 		"undeclared field": {
 			create, wanted,
 			reply{201, "", link(`views: 3`)},
@@ -339,7 +352,7 @@ func TestAnswersOfAnam(t *testing.T) {
 		strict        int // drifts
 	}{
 		"create": {create, wanted, reply{201, "", link("url")}, 4},
-		"list":   {list, "", reply{200, "", page(withPersona("url", `organizationId: "Uakgb_J5m9g-0JDMbcJqL"`))}, 3},
+		"list":   {list, "", reply{200, "", page(withPersona("url", `organizationId: "Uakgb_J5m9g-0JDMbcJqL"`))}, 4},
 		"delete": {"DELETE /v1/share-links/" + id, "", reply{200, "", `{"message":"Share link deleted"}`}, 2},
 		"error":  {get, "", reply{404, "", nest}, 3},
 		"HEAD":   {"HEAD /v1/share-links/" + id, "", reply{200, "", ""}, 2},

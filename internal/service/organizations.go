@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,8 +49,14 @@ func (s *Service) AddPersona(ctx context.Context, organization string, id *uuid.
 	return p, s.options.Store.AddPersona(ctx, p)
 }
 
-// Personas returns an organization's personas, by name. Errors: NotFound, Unavailable.
-func (s *Service) Personas(ctx context.Context, organization string) ([]sharelink.Persona, error) {
+// Personas returns one page of the personas that the organization's links can lead to and whose names have the search in them, in
+// any case. Error: Unavailable.
+func (s *Service) Personas(ctx context.Context, organization uuid.UUID, search string, p sharelink.Paging) (sharelink.Page[sharelink.Persona], error) {
+	return s.options.Personas.Personas(ctx, organization, strings.TrimSpace(search), p)
+}
+
+// AddedPersonas returns the personas that were added to an organization, by name. Errors: NotFound, Unavailable.
+func (s *Service) AddedPersonas(ctx context.Context, organization string) ([]sharelink.Persona, error) {
 	return inOrganization(ctx, s, organization, s.options.Store.PersonasOf)
 }
 
@@ -126,6 +133,19 @@ func (p StoredPersonas) Persona(ctx context.Context, organization, id uuid.UUID)
 		return sharelink.Persona{ID: id, OrganizationID: organization, Name: "Persona"}, nil
 	}
 	return sharelink.Persona{}, ErrNoPersona
+}
+
+// Personas returns one page of the personas that were added to the organization, as sharelink.ComparePersonas orders them. Error:
+// Unavailable.
+func (p StoredPersonas) Personas(ctx context.Context, organization uuid.UUID, search string, paging sharelink.Paging) (sharelink.Page[sharelink.Persona], error) {
+	all, err := p.Store.PersonasOf(ctx, organization)
+	if err != nil {
+		return sharelink.Page[sharelink.Persona]{}, err
+	}
+	search = sharelink.Fold(search)
+	all = slices.DeleteFunc(all, func(p sharelink.Persona) bool { return !strings.Contains(sharelink.Fold(p.Name), search) })
+	from := min(paging.Offset(), int64(len(all)))
+	return sharelink.Page[sharelink.Persona]{Items: all[from:min(from+int64(paging.PerPage), int64(len(all)))], Total: len(all)}, nil
 }
 
 // ErrNoPersona is the error for a persona that the organization does not have.

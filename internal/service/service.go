@@ -54,6 +54,8 @@ type Options struct {
 type Personas interface {
 	// Persona returns the organization's persona with this id, or a NotFound.
 	Persona(ctx context.Context, organization, id uuid.UUID) (sharelink.Persona, error)
+	// Personas returns one page of the organization's personas whose names have the search in them, in any case; "" is all.
+	Personas(ctx context.Context, organization uuid.UUID, search string, p sharelink.Paging) (sharelink.Page[sharelink.Persona], error)
 }
 
 // Sessions makes what a visitor talks to a persona with.

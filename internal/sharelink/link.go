@@ -182,7 +182,8 @@ func (p Paging) Offset() int64 {
 // LastPage returns the number of the last page of a list of this many items, 0 when there are none.
 func (p Paging) LastPage(total int) int { return (total + p.PerPage - 1) / p.PerPage }
 
-// Page is one page of a list, newest first, ties by id, and how many items are on all pages.
+// Page is one page of a list and how many items are on all pages. Links and visits stand newest first, ties by id; personas as
+// ComparePersonas orders them.
 type Page[T any] struct {
 	Items []T
 	Total int

@@ -1,6 +1,8 @@
 package sharelink
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"fmt"
 	"strings"
@@ -25,6 +27,11 @@ type Persona struct {
 	OrganizationID uuid.UUID
 	Name           string
 	CreatedAt      time.Time
+}
+
+// ComparePersonas orders personas by their names in any case, then as they are written, then by id.
+func ComparePersonas(a, b Persona) int {
+	return cmp.Or(cmp.Compare(Fold(a.Name), Fold(b.Name)), cmp.Compare(a.Name, b.Name), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
 // Key is what is kept of an API key. The key itself is shown once, when it is created.

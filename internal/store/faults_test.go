@@ -41,6 +41,8 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"revokes again":                        {"KeyRevoked"},
 		"lets every key write":                 {"Keys"},
 		"removes links with their persona":     {"PersonaRemovalKeepsLinks"},
+		"lists personas by their bytes":        {"Personas"},
+		"shows personas to everybody":          {"Personas"},
 		"starts first twice":                   {"Bootstrap", "BootstrapConcurrently"},
 		"keeps nothing":                        {"Reopen"},
 		"reads, then spends":                   {"SpendConcurrently"},
@@ -230,6 +232,28 @@ func (f *faulty) RemovePersona(ctx context.Context, organization, id uuid.UUID) 
 		_, err = f.Store.DeleteLink(ctx, organization, l.ID)
 	}
 	return links, err
+}
+
+func (f *faulty) AddPersona(ctx context.Context, p sharelink.Persona) error {
+	if f.fault == "shows personas to everybody" {
+		f.ids.Store(p.ID, p)
+	}
+	return f.Store.AddPersona(ctx, p)
+}
+
+func (f *faulty) PersonasOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Persona, error) {
+	personas, err := f.Store.PersonasOf(ctx, organization)
+	switch f.fault {
+	case "lists personas by their bytes":
+		slices.SortFunc(personas, func(a, b sharelink.Persona) int { return strings.Compare(a.Name, b.Name) })
+	case "shows personas to everybody":
+		personas = []sharelink.Persona{}
+		for _, p := range f.ids.Range {
+			personas = append(personas, p.(sharelink.Persona))
+		}
+		slices.SortFunc(personas, sharelink.ComparePersonas)
+	}
+	return personas, err
 }
 
 func (f *faulty) HolderOfKey(ctx context.Context, hash sharelink.Hash) (sharelink.Holder, error) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,7 +28,7 @@ WHERE id = (SELECT organization_id FROM api_keys WHERE hash = $1 AND revoked_at 
 UPDATE organizations SET watermark_removal = $1 WHERE name = $2
 RETURNING ` + organizationColumns
 
-	selectPersonas      = `SELECT ` + personaColumns + ` FROM personas WHERE organization_id = $1 ORDER BY name, id`
+	selectPersonas      = `SELECT ` + personaColumns + ` FROM personas WHERE organization_id = $1`
 	selectPersona       = `SELECT ` + personaColumns + ` FROM personas WHERE organization_id = $1 AND id = $2`
 	deletePersona       = `DELETE FROM personas WHERE organization_id = $1 AND id = $2`
 	countLinksToPersona = `SELECT COUNT(*) FROM share_links WHERE organization_id = $1 AND persona_id = $2`
@@ -115,9 +116,11 @@ func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
 	return s.write(ctx, "add_persona", insert(sharelink.PersonaTaken, insertPersona, personaFields(&p)...))
 }
 
-// PersonasOf implements sharelink.Store.
+// PersonasOf implements sharelink.Store. They are sorted here: no engine knows every letter's other case.
 func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Persona, error) {
-	return read(ctx, s, organization, "list_personas", all(personaFields, selectPersonas, organization))
+	personas, err := read(ctx, s, organization, "list_personas", all(personaFields, selectPersonas, organization))
+	slices.SortFunc(personas, sharelink.ComparePersonas)
+	return personas, err
 }
 
 // Persona implements sharelink.Store.

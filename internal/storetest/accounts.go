@@ -58,15 +58,18 @@ func testPersonas(t T, s suite) {
 	equal(t, "personas", none, []sharelink.Persona{})
 
 	var want []sharelink.Persona
-	for _, name := range []string{"Anna", "Zoë", "anna"} {
-		want = append(want, sharelink.Persona{ID: newID(t, epoch), OrganizationID: org, Name: name, CreatedAt: epoch})
+	for i, name := range []string{"Anna", "anna", "anna", "Zoë", "ÉA", "éb", "ÉC", "ÿ"} { // by their bytes without regard to case, then as written, then by id
+		want = append(want, sharelink.Persona{ID: newID(t, epoch.Add(time.Duration(i)*time.Hour)), OrganizationID: org, Name: name, CreatedAt: epoch})
 	}
-	for _, i := range []int{2, 0, 1} {
+	for _, i := range []int{5, 2, 0, 7, 4, 1, 6, 3} {
 		noError(t, s.AddPersona(ctx, want[i]))
 	}
 	got, err := s.PersonasOf(ctx, org)
 	noError(t, err)
 	equal(t, "personas", got, want)
+	theirs, err := s.PersonasOf(ctx, other)
+	noError(t, err)
+	equal(t, "another's personas", theirs, []sharelink.Persona{})
 	one, err := s.Persona(ctx, org, want[1].ID)
 	noError(t, err)
 	equal(t, "persona", one, want[1])

@@ -62,6 +62,11 @@ func main() {
 	check(len(page.JSON200.Data) == 3 && page.JSON200.Meta.Total == 4, "list", *page.JSON200)
 	check(page.JSON200.Meta.Prev == nil && page.JSON200.Meta.Next != nil && *page.JSON200.Meta.Next == 2, "list", *page.JSON200)
 
+	name := "cara"
+	personas, err := client.ListPersonasWithResponse(ctx, &links.ListPersonasParams{Search: &name})
+	check(err == nil && personas.JSON200 != nil, "personas", err, personas)
+	check(len(personas.JSON200.Data) == 1 && personas.JSON200.Data[0].Id == cara && personas.JSON200.Meta.Total == 1, "personas", *personas.JSON200)
+
 	preview, err := client.PreviewShareLinkWithResponse(ctx, link.Token)
 	check(err == nil && preview.JSON200 != nil, "preview", err, preview)
 	check(preview.JSON200.Status == links.ShareLinkStatusActive, "preview", *preview.JSON200)
@@ -128,6 +133,8 @@ func hosted(ctx context.Context, client *links.ClientWithResponses) {
 
 	page, err := client.ListShareLinksWithResponse(ctx, nil)
 	check(err == nil && page.JSON200 != nil && page.JSON200.Data[0].OrganizationId == "Uakgb_J5m9g-0JDMbcJqL", "list at Anam", err, page)
+	personas, err := client.ListPersonasWithResponse(ctx, nil)
+	check(err == nil && personas.JSON200 != nil && personas.JSON200.Data[0].Name == "Cara", "personas at Anam", err, personas)
 	got, err := client.GetShareLinkWithResponse(ctx, link.Id)
 	check(err == nil && got.JSON200 != nil && got.JSON200.PersonaName == "Cara", "get at Anam", err, got)
 	updated, err := client.UpdateShareLinkWithResponse(ctx, link.Id, links.UpdateShareLinkRequest{UsageLimit: nullable.NewNullNullable[int]()})

@@ -64,6 +64,10 @@ func main() {
 	check(ok && len(page.Response.Data) == 3 && page.Response.Meta.Total == 4, "list", err, listed)
 	check(page.Response.Meta.Prev.Null && page.Response.Meta.Next.Value == 2, "list", page.Response)
 
+	known, err := client.ListPersonas(ctx, links.ListPersonasParams{Search: links.NewOptString("cara")})
+	personas, ok := known.(*links.PersonaPageHeaders)
+	check(ok && len(personas.Response.Data) == 1 && personas.Response.Data[0].ID == cara, "personas", err, known)
+
 	looked, err := client.PreviewShareLink(ctx, links.PreviewShareLinkParams{Token: link.Token})
 	preview, ok := looked.(*links.SharePreviewHeaders)
 	check(ok && preview.Response.Status == links.ShareLinkStatusACTIVE, "preview", err, looked)
@@ -128,6 +132,9 @@ func hosted(ctx context.Context) {
 	listed, err := client.ListShareLinks(ctx, links.ListShareLinksParams{})
 	page, ok := listed.(*links.ShareLinkPageHeaders)
 	check(ok && page.Response.Data[0].OrganizationId == "Uakgb_J5m9g-0JDMbcJqL", "list at Anam", err, listed)
+	known, err := client.ListPersonas(ctx, links.ListPersonasParams{})
+	personas, ok := known.(*links.PersonaPageHeaders)
+	check(ok && personas.Response.Data[0].Name == "Cara", "personas at Anam", err, known)
 	found, err := client.GetShareLink(ctx, links.GetShareLinkParams{ID: link.ID})
 	got, ok := found.(*links.PersonaShareLinkHeaders)
 	check(ok && got.Response.PersonaName == "Cara" && got.Response.Type == link.Type, "get at Anam", err, found)

@@ -47,6 +47,9 @@ const page = await client.GET("/v1/share-links", { params: { query: { perPage: 3
 check(page.data?.data.length === 3 && page.data.meta.total === 5, "list", page.data ?? page.error);
 check(page.data?.meta.prev === null && page.data.meta.next === 2, "list", page.data?.meta);
 
+const personas = await client.GET("/v1/personas", { params: { query: { search: "cara" } } });
+check(personas.data?.meta.total === 1 && personas.data.data[0].id === personaId, "personas", personas.data ?? personas.error);
+
 const preview = await client.GET("/v1/share/{token}", visitor);
 check(preview.data?.status === "ACTIVE", "preview", preview.data ?? preview.error);
 
@@ -84,6 +87,8 @@ const hostedLink = (await hosted.POST("/v1/share-links", { body: { personaId } }
 check(hostedLink?.token === "V1StGXR8_Z5jdHi6B-myT" && hostedLink.url === undefined, "create at Anam", hostedLink);
 const hostedPage = await hosted.GET("/v1/share-links");
 check(hostedPage.data?.data[0].organizationId === "Uakgb_J5m9g-0JDMbcJqL", "list at Anam", hostedPage);
+const hostedPersonas = await hosted.GET("/v1/personas");
+check(hostedPersonas.data?.data[0].name === "Cara", "personas at Anam", hostedPersonas);
 const there = { params: { path: { id: hostedLink.id } } };
 const hostedGot = await hosted.GET("/v1/share-links/{id}", there);
 check(hostedGot.data?.personaName === "Cara", "get at Anam", hostedGot);
