@@ -144,8 +144,8 @@ bin/bench:
 	cd e2e/bench && go build -o $(CURDIR)/bin/bench .
 
 .PHONY: screenshots
-screenshots: needs ## Write a picture of each state of the visitor page to docs/screenshots
-	go test -count=1 -run '^Test(Screenshots|VisitorTalksToAnam|AnamHangsUp|AnotherPlayer|Orb|PlayerOnASite|VisitorIsWarned|VisitorWrites)' ./e2e \
+screenshots: needs ## Write a picture of each state of the pages to docs/screenshots
+	go test -count=1 -run '^Test(Screenshots|DashboardViews|VisitorTalksToAnam|AnamHangsUp|AnotherPlayer|Orb|PlayerOnASite|VisitorIsWarned|VisitorWrites)' ./e2e \
 		-args -screenshots $(CURDIR)/docs/screenshots
 
 .PHONY: needs

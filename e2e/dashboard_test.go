@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
@@ -88,7 +89,19 @@ func (d *dashboard) write(selector, text string) {
 	do(d.t, d.ctx, chromedp.SendKeys(chromedp.CSS(selector), text, chromedp.NodeVisible))
 }
 
-func (d *dashboard) enter() { d.t.Helper(); do(d.t, d.ctx, chromedp.KeyEvent("\r")) }
+// enter presses the key as a keyboard does: one event, of which a page can say that nothing is to follow.
+func (d *dashboard) enter() {
+	d.t.Helper()
+	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		key := input.DispatchKeyEventParams{Type: kind, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13}
+		if kind == input.DispatchKeyEventTypeKeyDown {
+			key.Text = "\r"
+		}
+		if _, err := chromedp.Call(d.ctx, input.DispatchKeyEvent, key); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
 
 func (d *dashboard) click(selector string) {
 	d.t.Helper()

@@ -286,7 +286,6 @@ func TestOrbOnAPhoneAndInForcedColours(t *testing.T) {
 	// The size of letters on the site has no say.
 	o.load(classic, `<style>html { font-size: 6px }</style><share-link token="`+token+`"></share-link>`)
 	o.open("ready")
-	o.shoot("orb-320")
 	const rect = `((r) => [r.x, r.y, r.width, r.height])(document.querySelector('.share-link-panel').shadowRoot.querySelector('%s').getBoundingClientRect())`
 	if got := o.eval(fmt.Sprintf(rect, ".panel")); got != "0,0,320,568" {
 		t.Errorf("the panel is at %s", got)

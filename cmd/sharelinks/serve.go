@@ -99,13 +99,17 @@ func (p *program) showFirstStart(config server.Config, key, listening string) {
 		has = " and this API key,\nwhich is not shown again:\n\n    " + key
 		authorization = "'Authorization: Bearer " + key + "'"
 	}
+	inBrowser := ""
+	if config.Dashboard {
+		inBrowser = "In a browser, with that key: " + strings.TrimRight(cmp.Or(config.PublicURL, listening), "/") + "/dashboard\n\n"
+	}
 	if config.Personas == server.PersonasAnam { // which has no Cara, and whose ids are not known here
 		fmt.Fprintf(p.stderr, `
 The database was empty. It now has the organization "default"%s
 
 Links lead to the personas of the account with Anam: sharelinks link create --persona NAME
 
-`, has)
+%s`, has, inBrowser)
 		return
 	}
 	fmt.Fprintf(p.stderr, `
@@ -125,7 +129,7 @@ curl --request POST \
 }
 '
 
-`, has, curlOptions(config, listening), authorization)
+%s`, has, curlOptions(config, listening), authorization, inBrowser)
 }
 
 // curlOptions are those with which curl reaches a server from any directory of its machine, also before a proxy and DNS lead to it.
