@@ -50,7 +50,8 @@ async function call(method, path, { query = {}, body, headers = {} } = {}) {
 	} catch {
 		throw new Problem(0, 'The server cannot be reached. Check the connection, and try again.');
 	}
-	skew = (Date.parse(response.headers.get('Date')) || Date.now()) - Date.now();
+	const ahead = Date.parse(response.headers.get('Date')) - Date.now();
+	skew = Math.abs(ahead) > 2000 ? ahead : 0; // the header is to the second
 	const answer = await response.json().catch(() => null);
 	if (answer === null) {
 		throw new Problem(0, `Something on the way answered ${response.status} instead of the server.`);

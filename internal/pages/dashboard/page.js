@@ -2,7 +2,7 @@
 
 import { now } from './api.js';
 
-// make returns an element. An attribute that is a function listens, and one that is false or null is left out. Nothing is ever
+// make returns an element. An attribute that is a function listens. What is false or null is left out. Nothing is ever
 // parsed as HTML.
 export function make(tag, attributes = {}, ...children) {
 	const element = document.createElement(tag);
@@ -13,7 +13,7 @@ export function make(tag, attributes = {}, ...children) {
 			element.setAttribute(name, value === true ? '' : value);
 		}
 	}
-	element.append(...children.flat().filter((child) => child != null));
+	element.append(...children.flat().filter((child) => child != null && child !== false));
 	return element;
 }
 
