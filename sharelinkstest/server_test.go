@@ -2,8 +2,10 @@ package sharelinkstest_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -383,6 +385,39 @@ func TestAnam(t *testing.T) {
 	}
 	if text := fails(t, func(srv *sharelinkstest.Server) { srv.Anam() }); !strings.Contains(text, "WithAnam()") {
 		t.Errorf("%q", text)
+	}
+}
+
+// Anam lists its account's personas by pages of at most 100, as it documents, and refuses what is out of range.
+func TestAnamListsPersonas(t *testing.T) {
+	t.Parallel()
+	anam := sharelinkstest.NewAnam(t)
+	for _, name := range []string{"Ada", "Bea", "Adam"} {
+		anam.AddPersona(name)
+	}
+	for query, want := range map[string]string{
+		"": "200 3 of 3", "?perPage=2": "200 2 of 3", "?page=2&perPage=2": "200 1 of 3", "?page=9": "200 0 of 3", "?search=aDA": "200 2 of 2",
+		"?page=0": "400 0 of 0", "?page=x": "400 0 of 0", "?perPage=0": "400 0 of 0", "?perPage=101": "400 0 of 0",
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, anam.URL+"/v1/personas"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+anam.Key)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var page struct {
+			Data []struct{ ID, Name string }
+			Meta struct{ Total int }
+		}
+		if err := errors.Join(json.NewDecoder(resp.Body).Decode(&page), resp.Body.Close()); err != nil {
+			t.Error(err)
+		}
+		if got := fmt.Sprintf("%d %d of %d", resp.StatusCode, len(page.Data), page.Meta.Total); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
 	}
 }
 

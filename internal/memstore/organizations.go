@@ -75,7 +75,7 @@ func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
 func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Persona, error) {
 	return alone(ctx, s, func(d *Data) ([]sharelink.Persona, error) {
 		all := slices.DeleteFunc(slices.Collect(maps.Values(d.personas)), func(p sharelink.Persona) bool { return p.OrganizationID != organization })
-		slices.SortFunc(all, sharelink.ComparePersonas)
+		sharelink.SortPersonas(all)
 		return all, nil
 	})
 }

@@ -135,7 +135,7 @@ func (p StoredPersonas) Persona(ctx context.Context, organization, id uuid.UUID)
 	return sharelink.Persona{}, ErrNoPersona
 }
 
-// Personas returns one page of the personas that were added to the organization, as sharelink.ComparePersonas orders them. Error:
+// Personas returns one page of the personas that were added to the organization, as sharelink.SortPersonas sorts them. Error:
 // Unavailable.
 func (p StoredPersonas) Personas(ctx context.Context, organization uuid.UUID, search string, paging sharelink.Paging) (sharelink.Page[sharelink.Persona], error) {
 	all, err := p.Store.PersonasOf(ctx, organization)

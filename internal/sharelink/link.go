@@ -183,7 +183,7 @@ func (p Paging) Offset() int64 {
 func (p Paging) LastPage(total int) int { return (total + p.PerPage - 1) / p.PerPage }
 
 // Page is one page of a list and how many items are on all pages. Links and visits stand newest first, ties by id; personas as
-// ComparePersonas orders them.
+// SortPersonas sorts them.
 type Page[T any] struct {
 	Items []T
 	Total int

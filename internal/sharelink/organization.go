@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -29,9 +30,22 @@ type Persona struct {
 	CreatedAt      time.Time
 }
 
-// ComparePersonas orders personas by their names in any case, then as they are written, then by id.
-func ComparePersonas(a, b Persona) int {
-	return cmp.Or(cmp.Compare(Fold(a.Name), Fold(b.Name)), cmp.Compare(a.Name, b.Name), bytes.Compare(a.ID[:], b.ID[:]))
+// SortPersonas sorts personas by their names in any case, then as they are written, then by id. Each name is folded once.
+func SortPersonas(personas []Persona) {
+	type folded struct {
+		name string
+		Persona
+	}
+	list := make([]folded, len(personas))
+	for i, p := range personas {
+		list[i] = folded{Fold(p.Name), p}
+	}
+	slices.SortFunc(list, func(a, b folded) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.Name, b.Name), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	for i, p := range list {
+		personas[i] = p.Persona
+	}
 }
 
 // Key is what is kept of an API key. The key itself is shown once, when it is created.

@@ -71,7 +71,7 @@ type Store interface {
 	SetWatermarkRemoval(ctx context.Context, name string, allowed bool) (Organization, error)
 
 	AddPersona(ctx context.Context, p Persona) error
-	// PersonasOf returns the organization's personas, as ComparePersonas orders them. They are few: no page is asked for.
+	// PersonasOf returns the organization's personas, as SortPersonas sorts them. They are few: no page is asked for.
 	PersonasOf(ctx context.Context, organization uuid.UUID) ([]Persona, error)
 	Persona(ctx context.Context, organization, id uuid.UUID) (Persona, error)
 	// RemovePersona removes a persona and returns how many links to it remain. They go on working.

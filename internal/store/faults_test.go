@@ -251,7 +251,7 @@ func (f *faulty) PersonasOf(ctx context.Context, organization uuid.UUID) ([]shar
 		for _, p := range f.ids.Range {
 			personas = append(personas, p.(sharelink.Persona))
 		}
-		slices.SortFunc(personas, sharelink.ComparePersonas)
+		sharelink.SortPersonas(personas)
 	}
 	return personas, err
 }

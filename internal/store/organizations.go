@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -119,7 +118,7 @@ func (s *Store) AddPersona(ctx context.Context, p sharelink.Persona) error {
 // PersonasOf implements sharelink.Store. They are sorted here: no engine knows every letter's other case.
 func (s *Store) PersonasOf(ctx context.Context, organization uuid.UUID) ([]sharelink.Persona, error) {
 	personas, err := read(ctx, s, organization, "list_personas", all(personaFields, selectPersonas, organization))
-	slices.SortFunc(personas, sharelink.ComparePersonas)
+	sharelink.SortPersonas(personas)
 	return personas, err
 }
 

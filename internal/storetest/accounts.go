@@ -58,8 +58,9 @@ func testPersonas(t T, s suite) {
 	equal(t, "personas", none, []sharelink.Persona{})
 
 	var want []sharelink.Persona
-	for i, name := range []string{"Anna", "anna", "anna", "Zoë", "ÉA", "éb", "ÉC", "ÿ"} { // by their bytes without regard to case, then as written, then by id
-		want = append(want, sharelink.Persona{ID: newID(t, epoch.Add(time.Duration(i)*time.Hour)), OrganizationID: org, Name: name, CreatedAt: epoch})
+	for i, name := range []string{"Anna", "anna", "anna", "Zoë", "ÉA", "éb", "ÉC", "ÿ"} { // without regard to case, then as written, then by id
+		hour := time.Duration([]int{5, 2, 6, 1, 7, 0, 4, 3}[i]) * time.Hour // neither as they were added nor by their ids
+		want = append(want, sharelink.Persona{ID: newID(t, epoch.Add(hour)), OrganizationID: org, Name: name, CreatedAt: epoch})
 	}
 	for _, i := range []int{5, 2, 0, 7, 4, 1, 6, 3} {
 		noError(t, s.AddPersona(ctx, want[i]))
