@@ -4,7 +4,7 @@ import { createLink, getLink, listPersonas, now, updateLink } from './api.js';
 import { backToList } from './list.js';
 import { goTo, make, nameOf, plural, sentence, template } from './page.js';
 
-const shownPersonas = 100; // at a time: the most that the contract lists on a page
+const shownPersonas = 50; // at a time
 const another = 'another'; // the choice of a persona that is not in the list
 
 const byDefault = () => ({
