@@ -96,6 +96,7 @@ func changeOfCreate(body *api.CreateShareLinkRequest) sharelink.Change {
 		RemoveWatermark: body.RemoveWatermark,
 		Enabled:         body.Enabled,
 		IsPrimary:       body.IsPrimary,
+		Label:           body.Label,
 	}
 }
 
@@ -109,6 +110,7 @@ func changeOfUpdate(body *api.UpdateShareLinkRequest) sharelink.Change {
 		RemoveWatermark: body.RemoveWatermark,
 		Enabled:         body.Enabled,
 		IsPrimary:       body.IsPrimary,
+		Label:           body.Label,
 	}
 }
 
@@ -126,6 +128,7 @@ func (o operations) shareLink(link sharelink.Link) api.ShareLink {
 		RemoveWatermark: link.RemoveWatermark,
 		Enabled:         link.Enabled,
 		IsPrimary:       link.IsPrimary,
+		Label:           link.Label,
 		CreatedAt:       api.Timestamp{Time: link.CreatedAt},
 		URL:             o.pages.URL(link),
 	}

@@ -127,17 +127,12 @@ func valueViolation(pointer string, found *openapi3.SchemaError) Violation {
 	return v
 }
 
-// unknownFields lists the fields of an object that the schema does not have. What its extension x-unknown says of a name is the
-// hint at it.
+// unknownFields lists the fields of an object that the schema does not have.
 func unknownFields(parent string, found *openapi3.SchemaError) Violations {
 	known := aliasesOf(found.Schema.Properties, func(p *openapi3.SchemaRef) map[string]any { return p.Value.Extensions })
-	elsewhere, _ := found.Schema.Extensions["x-unknown"].(map[string]any)
 	object, _ := found.Value.(map[string]any)
 	return unknownNames(object, known, func(name string) Violation {
 		detail, hint := unknownName("field", name, known)
-		if words, ok := elsewhere[name].(string); ok {
-			hint = words
-		}
 		return Violation{In: InBody, Pointer: printable(parent + pointerTo([]string{name})), Detail: detail, Hint: hint, Unknown: true}
 	})
 }

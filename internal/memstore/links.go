@@ -124,8 +124,9 @@ func add[T any](page *sharelink.Page[T], item T, p sharelink.Paging) {
 }
 
 func matches(l sharelink.Link, search string) bool {
-	return strings.Contains(sharelink.Fold(l.PersonaName), sharelink.Fold(search)) || strings.HasPrefix(l.Token, search) ||
-		strings.EqualFold(l.ID.String(), search)
+	folded := sharelink.Fold(search)
+	return strings.Contains(sharelink.Fold(l.PersonaName), folded) || strings.Contains(sharelink.Fold(l.Label), folded) ||
+		strings.HasPrefix(l.Token, search) || strings.EqualFold(l.ID.String(), search)
 }
 
 // UpdateLink implements sharelink.Store.

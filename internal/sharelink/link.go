@@ -40,6 +40,7 @@ type Terms struct {
 	RemoveWatermark bool      `json:"remove_watermark"`
 	Enabled         bool      `json:"enabled"`
 	IsPrimary       bool      `json:"is_primary"` // at most one of a persona's links
+	Label           string    `json:"label"`      // what tells it from others, at most 80 characters; "" for none
 }
 
 // Change is what to do to the terms of a link. A field that is nil leaves them as they are.
@@ -52,6 +53,7 @@ type Change struct {
 	RemoveWatermark *bool
 	Enabled         *bool
 	IsPrimary       *bool
+	Label           *string // with white space around it before Canonical
 }
 
 // DefaultTerms returns the contract's defaults for a link that is created now.
@@ -80,6 +82,7 @@ func (c Change) Apply(t Terms, now time.Time) Terms {
 	set(&t.RemoveWatermark, c.RemoveWatermark)
 	set(&t.Enabled, c.Enabled)
 	set(&t.IsPrimary, c.IsPrimary)
+	set(&t.Label, c.Label)
 	return t
 }
 
@@ -89,9 +92,12 @@ func set[T any](field *T, to *T) {
 	}
 }
 
-// Canonical returns the change with its origins in canonical form, each once, in the order given. The error is Invalid and
-// lists every origin that is none.
+// Canonical returns the change with its label without white space around it, and its origins in canonical form, each once, in
+// the order given. The error is Invalid and lists every origin that is none.
 func (c Change) Canonical() (Change, error) {
+	if c.Label != nil {
+		c.Label = new(strings.TrimSpace(*c.Label))
+	}
 	if c.AllowedOrigins == nil {
 		return c, nil
 	}
@@ -157,7 +163,7 @@ func (l Link) AllowsOrigin(origin, own string) bool {
 // Filter picks links of one organization. Its zero value, with a page, picks all.
 type Filter struct {
 	PersonaID uuid.NullUUID // only links to this persona
-	Search    string        // part of a persona's name in any case, the beginning of a token, or an id; "" is no filter
+	Search    string        // part of a label or of a persona's name in any case, the beginning of a token, or an id; "" is no filter
 	Paging
 }
 
@@ -189,6 +195,6 @@ type Page[T any] struct {
 	Total int
 }
 
-// Fold returns a text in the one case in which personas' names are searched. A store keeps the folded name beside the
-// name, because SQL's own lower() knows only ASCII on one engine and a locale on another.
+// Fold returns a text in the one case in which labels and personas' names are searched. A store keeps the folded text beside
+// the text, because SQL's own lower() knows only ASCII on one engine and a locale on another.
 func Fold(s string) string { return strings.ToLower(s) }

@@ -133,6 +133,17 @@ func TestEveryFieldOfAChangeIsApplied(t *testing.T) {
 	}
 }
 
+func TestLabelsAreTrimmed(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{" \u00a0Spring  news\u3000": "Spring  news", "\t ": "", "": ""} {
+		given := in
+		got, err := Change{Label: &given}.Canonical()
+		if err != nil || *got.Label != want || given != in {
+			t.Errorf("%q: %q, %v; the caller's is %q", in, *got.Label, err, given)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{" Cara ": "Cara", "Ærø": "Ærø", strings.Repeat("é", 100): strings.Repeat("é", 100)} {

@@ -47,6 +47,9 @@ func TestBlocks(t *testing.T) {
 					ID: sharelink.NewID(at), Token: sharelink.NewToken(), CreatedAt: at, OrganizationID: org.ID,
 					PersonaID: cara, PersonaName: "Cara", Terms: sharelink.DefaultTerms(at),
 				}
+				if i%3 > 0 {
+					created[i].Label = "Carl's sale"
+				}
 				if i%10 == 0 {
 					created[i].PersonaID, created[i].PersonaName = carl, "Carl"
 				}
@@ -89,10 +92,14 @@ func TestBlocks(t *testing.T) {
 				"both names": {Search: "car"},
 				"tokens":     {Search: "sh"},
 				"token":      {Search: created[0].Token[:4]},
+				"label":      {Search: "SALE"},
+				"and name":   {Search: "carl"},
+				"of one":     {Search: "sale", PersonaID: uuid.NullUUID{UUID: cara, Valid: true}},
 			} {
+				text := sharelink.Fold(f.Search)
 				var want []uuid.UUID
 				for _, l := range left {
-					if (!f.PersonaID.Valid || l.PersonaID == cara) && (f.Search == "" || strings.Contains(sharelink.Fold(l.PersonaName), sharelink.Fold(f.Search)) || strings.HasPrefix(l.Token, f.Search)) {
+					if (!f.PersonaID.Valid || l.PersonaID == cara) && (strings.Contains(sharelink.Fold(l.PersonaName), text) || strings.Contains(sharelink.Fold(l.Label), text) || strings.HasPrefix(l.Token, f.Search)) {
 						want = append(want, l.ID)
 					}
 				}

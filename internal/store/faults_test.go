@@ -36,6 +36,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"counts only the page":                 {"ListPages"},
 		"searches in one case":                 {"SearchName"},
 		"searches with wildcards":              {"SearchName"},
+		"searches names only":                  {"SearchLabel"},
 		"goes on without the caller":           {"CancelledContext"},
 		"accepts revoked keys":                 {"KeyRevoked"},
 		"revokes again":                        {"KeyRevoked"},
@@ -180,6 +181,11 @@ func (f *faulty) Links(ctx context.Context, organization uuid.UUID, filter share
 	case "lists the oldest first":
 		slices.Reverse(page.Items)
 	case "counts only the page":
+		page.Total = len(page.Items)
+	case "searches names only":
+		page.Items = slices.DeleteFunc(page.Items, func(l sharelink.Link) bool {
+			return !strings.Contains(sharelink.Fold(l.PersonaName), sharelink.Fold(search))
+		})
 		page.Total = len(page.Items)
 	case "searches in one case":
 		page.Items = slices.DeleteFunc(page.Items, func(l sharelink.Link) bool { return !strings.Contains(l.PersonaName, search) })

@@ -15,7 +15,7 @@ import (
 
 // The columns of share_links, and below the fields of a Link that they keep, in the same order.
 const (
-	termColumns = `type, expires_at, usage_limit, allowed_origins, allow_all_origins, remove_watermark, enabled, is_primary`
+	termColumns = `type, expires_at, usage_limit, allowed_origins, allow_all_origins, remove_watermark, enabled, is_primary, label`
 	linkColumns = `id, token, usage_count, created_at, persona_id, persona_name, organization_id, ` + termColumns
 )
 
@@ -23,7 +23,7 @@ const (
 func termFields(t *sharelink.Terms) []any {
 	return []any{
 		(*string)(&t.Type), (*instant)(&t.ExpiresAt), (*orNull)(&t.UsageLimit), (*list)(&t.AllowedOrigins),
-		&t.AllowAllOrigins, &t.RemoveWatermark, &t.Enabled, &t.IsPrimary,
+		&t.AllowAllOrigins, &t.RemoveWatermark, &t.Enabled, &t.IsPrimary, &t.Label,
 	}
 }
 
@@ -35,11 +35,13 @@ func linkFields(l *sharelink.Link) []any {
 }
 
 var (
-	insertLink = insertInto("share_links", linkColumns+", persona_name_folded")
+	insertLink = insertInto("share_links", linkColumns+", label_folded, persona_name_folded")
 
 	updateTerms = `
-UPDATE share_links SET (` + termColumns + `) = (` + placeholders(termColumns) + `) WHERE token = ` + next(termColumns)
+UPDATE share_links SET (` + changedColumns + `) = (` + placeholders(changedColumns) + `) WHERE token = ` + next(changedColumns)
 )
+
+const changedColumns = termColumns + ", label_folded"
 
 const (
 	selectLink = `SELECT ` + linkColumns + ` FROM share_links WHERE organization_id = $1 AND id = $2`
@@ -115,7 +117,7 @@ func (s *Store) create(ctx context.Context, tx querier, creations []*creation) e
 				&statement{sql: lockOrganization, args: []any{c.link.OrganizationID}},
 				&statement{sql: demoteLinksToPersona, args: []any{c.link.OrganizationID, c.link.PersonaID}})
 		}
-		fields := append(linkFields(&c.link), sharelink.Fold(c.link.PersonaName))
+		fields := append(linkFields(&c.link), sharelink.Fold(c.link.Label), sharelink.Fold(c.link.PersonaName))
 		inserts = append(inserts, insert(sharelink.LinkTaken, insertLink, fields...))
 		links = append(links, c.link)
 	}
@@ -222,7 +224,8 @@ func (s *Store) UpdateLink(ctx context.Context, organization, id uuid.UUID, c sh
 			}
 		}
 		link.Terms = c.Apply(link.Terms, now)
-		return link, tx.later(ctx, &statement{sql: updateTerms, args: append(termFields(&link.Terms), link.Token)})
+		fields := append(termFields(&link.Terms), sharelink.Fold(link.Label))
+		return link, tx.later(ctx, &statement{sql: updateTerms, args: append(fields, link.Token)})
 	})
 }
 

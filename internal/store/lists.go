@@ -3,8 +3,8 @@ package store
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -12,59 +12,79 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// What a search finds beside the links to personas of a name. Those are left out here, they are found already: a text that is
-// part of another disappears when it is replaced by nothing. The cast is there to keep SQLite from an index of the organization,
-// which it takes for narrower than a range of tokens.
+// Conditions for what a search finds beside the links to personas of a name: $1 is the organization and $2 the text for LIKE. A link
+// meets one of them at most, and none when its persona is called so: it is found already.
 const (
-	selectByID    = `SELECT id FROM share_links WHERE organization_id = $1 AND replace(persona_name_folded, $2, '') = persona_name_folded AND id = $3`
-	selectByToken = `SELECT id FROM share_links WHERE CAST(organization_id AS TEXT) = $1 AND replace(persona_name_folded, $2, '') = persona_name_folded AND token >= $3 AND token < $4`
+	// Not a pattern as the argument: SQLite would compile the query again for each.
+	likeText   = ` LIKE '%' || $2 || '%' ESCAPE '\'`
+	notByName  = ` AND persona_name_folded NOT` + likeText
+	notByLabel = notByName + ` AND label_folded NOT` + likeText
+
+	// There is an index of the links with a label.
+	byLabel = `organization_id = $1 AND label_folded <> '' AND label_folded` + likeText + notByName
+	byID    = `organization_id = $1 AND id = $3` + notByLabel
+	// The casts keep SQLite from indexes of the organization and the persona, which it takes for narrower than a range of tokens
+	// and than the links with a label.
+	byToken   = `CAST(organization_id AS TEXT) = $1 AND token >= $3 AND token < $4` + notByLabel
+	ofPersona = ` AND CAST(persona_id AS TEXT) = $%d`
 )
+
+// literal makes a text one that LIKE takes for itself.
+var literal = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// longest is how many bytes of a text are looked for with LIKE, more than a label has. SQLite refuses much longer ones.
+const longest = 1000
+
+// few is how many links of a place are looked for first. Of most searches these are all, and nothing has to count them.
+const few = 1000
 
 // Links implements sharelink.Store.
 func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
 	return read(ctx, s, organization, "list_links", func(ctx context.Context, q querier) (sharelink.Page[sharelink.Link], error) {
 		page := sharelink.Page[sharelink.Link]{Items: []sharelink.Link{}}
 		if !storable(f.Search) {
-			return page, nil // no name, token or id is like it
+			return page, nil // no label, name, token or id is like it
 		}
 		found, err := match(ctx, q, organization, f)
-		if err != nil {
-			return page, err
+		for _, p := range found {
+			page.Total += p.count
 		}
-		if page.Total = found.total(); f.Offset() >= int64(page.Total) {
-			return page, nil
-		}
-		if len(found.scopes) == 1 && len(found.others) == 0 {
-			page.Items, err = found.scopes[0].links(ctx, q, f.Paging)
-		} else {
-			page.Items, err = found.links(ctx, q, organization, f.Paging)
+		switch {
+		case err != nil || f.Offset() >= int64(page.Total):
+		case len(found) == 1 && found[0].scope != nil:
+			page.Items, err = found[0].links(ctx, q, f.Paging)
+		default:
+			page.Items, err = merge(ctx, q, organization, found, f.Offset(), min(f.Offset()+int64(f.PerPage), int64(page.Total)))
 		}
 		return page, err
 	})
 }
 
-// found is what a filter finds: all links of some scopes, and others by their ids.
-type found struct {
-	scopes []countedScope
-	others []uuid.UUID
-}
-
-type countedScope struct {
-	scope
+// place is where a filter finds links: all rows that meet a condition. No link is in two places of a filter.
+type place struct {
+	where string
+	args  []any
 	count int
+	scope *scope      // that it is all of, or nil
+	first []uuid.UUID // of the links, newest first, as far as they are known
 }
 
-func (f found) total() int {
-	total := len(f.others)
-	for _, s := range f.scopes {
-		total += s.count
-	}
-	return total
+// query returns the query for the links of the place before an id, newest first, with the LIMIT and OFFSET.
+func (p place) query(columns string, before uuid.UUID, limit, offset any) (string, []any) {
+	n := len(p.args)
+	return fmt.Sprintf("SELECT %s FROM share_links WHERE %s AND id < $%d ORDER BY id DESC LIMIT $%d OFFSET $%d", columns, p.where, n+1, n+2, n+3),
+		append(p.args[:n:n], before, limit, offset)
 }
 
-// match looks at the counts, and for a search at the ids and tokens that are like it.
-func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.Filter) (found, error) {
-	var result found
+// countOlder returns the query for how many links of the place there are before an id.
+func (p place) countOlder(before uuid.UUID) (string, []any) {
+	n := len(p.args)
+	return fmt.Sprintf("SELECT COUNT(*) FROM share_links WHERE %s AND id < $%d", p.where, n+1), append(p.args[:n:n], before)
+}
+
+// match returns the places of a filter that have links: those scopes whose name is like the text, as their counts tell, and others,
+// of which the first links are read and the rest is counted.
+func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.Filter) ([]*place, error) {
 	// A scope of links to a persona is called by its id, a space and its name.
 	from, to, persona := " ", "~", ""
 	if f.PersonaID.Valid {
@@ -78,45 +98,61 @@ func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.F
 			from, to = "", " "
 		}
 	}
-	var scopes []countedScope
-	err := q.run(ctx, collect(&scopes, func(s *countedScope) []any {
-		s.organization = organization
-		return []any{&s.name, &s.count}
-	}, sumScopes, organization, from, to))
-	if err != nil {
-		return result, err
-	}
 	name := sharelink.Fold(text)
-	for _, s := range scopes {
-		_, nameOfScope, _ := strings.Cut(s.name, " ")
-		if s.count > 0 && strings.Contains(nameOfScope, name) {
-			result.scopes = append(result.scopes, s)
+	var places, others []*place
+	statements := []*statement{{sql: sumScopes, args: []any{organization, from, to}, row: func(r scanner) error {
+		s, count := scope{organization: organization}, 0
+		err := r.Scan(&s.name, &count)
+		if _, nameOfScope, _ := strings.Cut(s.name, " "); strings.Contains(nameOfScope, name) {
+			where, args := s.where()
+			places = append(places, &place{where: where, args: args, count: count, scope: &s})
+		}
+		return err
+	}}}
+	other := func(where string, args ...any) {
+		if persona != "" {
+			args = append(args, persona)
+			where += fmt.Sprintf(ofPersona, len(args))
+		}
+		p := &place{where: where, args: args}
+		query, args := p.query("id", uuid.Max, few, 0)
+		statements = append(statements, collect(&p.first, number[uuid.UUID], query, args...))
+		others = append(others, p)
+	}
+	if text != "" && len(name) <= longest {
+		like := literal.Replace(name)
+		other(byLabel, organization, like)
+		if id, err := uuid.Parse(text); err == nil && len(text) == len(uuid.Nil.String()) {
+			other(byID, organization, like, id)
+		} else if last := len(text) - 1; strings.HasPrefix(text, sharelink.TokenPrefix) && len(text) <= sharelink.MaxToken && text[last] < 0x7f {
+			other(byToken, organization.String(), like, text, text[:last]+string(rune(text[last]+1)))
 		}
 	}
-	if text == "" {
-		return result, nil
+	if err := q.run(ctx, statements...); err != nil {
+		return nil, err
 	}
-	others := func(query string, args ...any) error {
-		if f.PersonaID.Valid {
-			args = append(args, f.PersonaID.UUID)
-			query += " AND persona_id = $" + strconv.Itoa(len(args))
+	statements = nil
+	for _, p := range others {
+		if p.count = len(p.first); p.count == few {
+			query, args := p.countOlder(p.first[few-1])
+			statements = append(statements, &statement{sql: query, args: args, row: func(r scanner) error {
+				var older int
+				err := r.Scan(&older)
+				p.count = few + older
+				return err
+			}})
 		}
-		return q.run(ctx, collect(&result.others, number[uuid.UUID], query, args...))
 	}
-	if id, err := uuid.Parse(text); err == nil && len(text) == len(uuid.Nil.String()) {
-		return result, others(selectByID, organization, name, id)
-	}
-	if last := len(text) - 1; strings.HasPrefix(text, sharelink.TokenPrefix) && len(text) <= sharelink.MaxToken && text[last] < 0x7f {
-		return result, others(selectByToken, organization.String(), name, text, text[:last]+string(rune(text[last]+1)))
-	}
-	return result, nil
+	err := q.run(ctx, statements...)
+	places = append(places, others...)
+	return slices.DeleteFunc(places, func(p *place) bool { return p.count == 0 }), err
 }
 
-// links returns a page of the links of the scope. Blocks that lie before the page are passed as a whole.
-func (s countedScope) links(ctx context.Context, q querier, p sharelink.Paging) ([]sharelink.Link, error) {
-	before, offset := uuid.Max, int(p.Offset())
+// links returns a page of the links of a scope. Blocks that lie before the page are passed as a whole.
+func (p place) links(ctx context.Context, q querier, paging sharelink.Paging) ([]sharelink.Link, error) {
+	before, offset := uuid.Max, int(paging.Offset())
 	if offset >= 1000 { // or it takes longer to read the blocks
-		blocks, err := all(func(b *block) []any { return []any{&b.first, &b.links} }, selectBlocks, s.organization, s.name)(ctx, q)
+		blocks, err := all(func(b *block) []any { return []any{&b.first, &b.links} }, selectBlocks, p.scope.organization, p.scope.name)(ctx, q)
 		if err != nil {
 			return nil, err
 		}
@@ -127,29 +163,24 @@ func (s countedScope) links(ctx context.Context, q querier, p sharelink.Paging) 
 			before, offset = b.first, offset-b.links
 		}
 	}
-	query, args := s.query(linkColumns, before)
-	n := len(args)
-	query += " LIMIT $" + strconv.Itoa(n+1) + " OFFSET $" + strconv.Itoa(n+2)
-	links := make([]sharelink.Link, 0, min(int64(p.PerPage), int64(s.count)-p.Offset()))
-	err := q.run(ctx, collect(&links, linkFields, query, append(args, p.PerPage, offset)...))
+	query, args := p.query(linkColumns, before, paging.PerPage, offset)
+	links := make([]sharelink.Link, 0, min(int64(paging.PerPage), int64(p.count)-paging.Offset()))
+	err := q.run(ctx, collect(&links, linkFields, query, args...))
 	return links, err
 }
 
-// query returns the query for the links of the scope before an id, newest first.
-func (s scope) query(columns string, before uuid.UUID) (string, []any) {
-	where, args := s.where()
-	return "SELECT " + columns + " FROM share_links WHERE " + where + " AND id < $" + strconv.Itoa(len(args)+1) + " ORDER BY id DESC", append(args, before)
-}
-
-// links returns a page of what is found in several places. It asks each for as many ids as the page could need of it.
-func (f found) links(ctx context.Context, q querier, organization uuid.UUID, p sharelink.Paging) ([]sharelink.Link, error) {
-	end := int(min(p.Offset()+int64(p.PerPage), int64(f.total())))
-	ids := f.others
+// merge returns a page of what is found in several places, from one position to another. It takes as many ids of each as the page
+// could need of it.
+func merge(ctx context.Context, q querier, organization uuid.UUID, places []*place, from, to int64) ([]sharelink.Link, error) {
+	var ids []uuid.UUID
 	var statements []*statement
-	for _, s := range f.scopes {
-		query, args := s.query("id", uuid.Max)
-		query += " LIMIT $" + strconv.Itoa(len(args)+1)
-		statements = append(statements, collect(&ids, number[uuid.UUID], query, append(args, end)...))
+	for _, p := range places {
+		if n := min(int(to), p.count); n <= len(p.first) {
+			ids = append(ids, p.first[:n]...)
+			continue
+		}
+		query, args := p.query("id", uuid.Max, to, 0)
+		statements = append(statements, collect(&ids, number[uuid.UUID], query, args...))
 	}
 	if err := q.run(ctx, statements...); err != nil {
 		return nil, err
@@ -157,7 +188,7 @@ func (f found) links(ctx context.Context, q querier, organization uuid.UUID, p s
 	slices.SortFunc(ids, func(a, b uuid.UUID) int { return -bytes.Compare(a[:], b[:]) })
 	links := []sharelink.Link{}
 	statements = nil
-	for _, id := range ids[p.Offset():end] {
+	for _, id := range ids[from:to] {
 		statements = append(statements, collect(&links, linkFields, selectLink, organization, id))
 	}
 	err := q.run(ctx, statements...)

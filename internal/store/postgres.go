@@ -276,6 +276,9 @@ type sender interface {
 
 // send sends the statements in one message and reads their answers. The error is that of the first that failed.
 func send(ctx context.Context, to sender, statements []*statement) error {
+	if len(statements) == 0 {
+		return nil
+	}
 	var batch pgx.Batch
 	for _, s := range statements {
 		args := make([]any, len(s.args))

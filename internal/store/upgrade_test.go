@@ -174,13 +174,17 @@ func checkUpgraded(t *testing.T, s *Store, version int64) {
 	want("holder of the key", sharelink.Holder{Organization: org}, holder, err)
 	persona, err := s.Persona(ctx, org.ID, uuid.Nil)
 	want("persona", sharelink.Persona{OrganizationID: org.ID, Name: "Cara", CreatedAt: at}, persona, err)
+	search := "CAR"
+	if version >= 7 {
+		link.Label, search = "Spring Newsletter", "NEWS"
+	}
 	gotLink, err := s.LinkByToken(ctx, link.Token)
 	want("link", link, gotLink, err)
-	found, err := s.Links(ctx, org.ID, sharelink.Filter{Search: "CAR", Paging: sharelink.DefaultPaging()})
+	found, err := s.Links(ctx, org.ID, sharelink.Filter{Search: search, Paging: sharelink.DefaultPaging()})
 	want("search", sharelink.Page[sharelink.Link]{Items: []sharelink.Link{link}, Total: 1}, found, err)
 	replayed, err := s.Replay(ctx, org.ID, sharelink.Idempotency{Key: "key", Request: [32]byte([]byte(strings.Repeat("r", 32)))})
 	first := link
-	first.UsageCount, first.Enabled = 0, false
+	first.UsageCount, first.Enabled, first.Label = 0, false, ""
 	want("replay", first, replayed, err)
 	if version < 2 {
 		return

@@ -25,6 +25,7 @@ func testRoundTrip(t T, s suite) {
 			l.AllowedOrigins = []string{"https://www.example.com", "http://localhost:3000", "http://[::1]:8080"}
 			l.AllowAllOrigins, l.RemoveWatermark, l.IsPrimary = true, true, true
 			l.PersonaID = uuid.Max
+			l.Label = `'Ünïcödé' "label" \ %_ 🎭 ` + strings.Repeat("ä", 60)
 			l.PersonaName = `Ünïcödé "quoted" 'single' \ %_ 🎭`
 		},
 		"nothing set": func(l *sharelink.Link) {
@@ -226,6 +227,8 @@ func testUpdateEachField(t T, s suite) {
 		{"primary", sharelink.Change{IsPrimary: to(true)}, func(l *sharelink.Link) { l.IsPrimary = true }},
 		{"primary again", sharelink.Change{IsPrimary: to(true)}, func(*sharelink.Link) {}},
 		{"not primary", sharelink.Change{IsPrimary: to(false)}, func(l *sharelink.Link) { l.IsPrimary = false }},
+		{"label", sharelink.Change{Label: to("Spring newsletter")}, func(l *sharelink.Link) { l.Label = "Spring newsletter" }},
+		{"no label", sharelink.Change{Label: to("")}, func(l *sharelink.Link) { l.Label = "" }},
 		{"several", sharelink.Change{Type: to(sharelink.Type("LINK")), UsageLimit: to(5), Enabled: to(false)}, func(l *sharelink.Link) {
 			l.Type, l.UsageLimit, l.Enabled = "LINK", 5, false
 		}},
@@ -266,6 +269,7 @@ func testUpdateConcurrently(t T, s suite) {
 			{RemoveWatermark: to(true)},
 			{Enabled: to(false)},
 			{IsPrimary: to(true)},
+			{Label: to("late")},
 		}
 		together(len(changes), func(i int) {
 			if _, err := s.UpdateLink(t.Context(), org, link.ID, changes[i], epoch); err != nil {
@@ -273,7 +277,7 @@ func testUpdateConcurrently(t T, s suite) {
 			}
 		})
 		link.Type, link.ExpiresAt, link.UsageLimit, link.AllowedOrigins = "ORB_EMBED", time.Time{}, 0, []string{"https://example.com"}
-		link.AllowAllOrigins, link.RemoveWatermark, link.Enabled, link.IsPrimary = true, true, false, true
+		link.AllowAllOrigins, link.RemoveWatermark, link.Enabled, link.IsPrimary, link.Label = true, true, false, true, "late"
 		s.holds(t, link)
 	}
 }

@@ -111,9 +111,67 @@ func testListFilter(t T, s suite) {
 }
 
 func testSearchName(t T, s suite) {
+	s.searchText(t, func(l *sharelink.Link, name string) { l.PersonaName = name })
+}
+
+func testSearchLabel(t T, s suite) {
+	s.searchText(t, func(l *sharelink.Link, label string) { l.PersonaName, l.Label = "#", label })
+
+	// What is like a search in several ways is found once, and counted once.
 	org := s.organization(t)
-	named := func(name string) sharelink.Link {
-		return s.create(t, org, epoch, func(l *sharelink.Link) { l.PersonaName = name })
+	labelled := func(edit func(*sharelink.Link)) sharelink.Link {
+		link := s.link(t, org, epoch)
+		link.PersonaName = "Dora"
+		edit(&link)
+		created, err := s.CreateLink(t.Context(), link, nil)
+		noError(t, err)
+		return created
+	}
+	name := labelled(func(l *sharelink.Link) { l.PersonaName = "Spring" })
+	label := labelled(func(l *sharelink.Link) { l.Label = "The Spring Newsletter" })
+	both := labelled(func(l *sharelink.Link) { l.PersonaName, l.Label = "Spring", "spring" })
+	none := labelled(func(l *sharelink.Link) {})
+	token := labelled(func(l *sharelink.Link) { l.Label = l.Token })
+	id := labelled(func(l *sharelink.Link) { l.Label = strings.ToUpper(l.ID.String()) })
+	all := labelled(func(l *sharelink.Link) { l.PersonaName, l.Label = l.Token, l.Token+" "+l.ID.String() })
+	s.finds(t, org, sharelink.Filter{Search: "spring"}, name, label, both)
+	s.finds(t, org, sharelink.Filter{Search: token.Token}, token)
+	s.finds(t, org, sharelink.Filter{Search: token.Token[:9]}, token)
+	s.finds(t, org, sharelink.Filter{Search: token.Token[3:]}, token)
+	s.finds(t, org, sharelink.Filter{Search: id.ID.String()}, id)
+	s.finds(t, org, sharelink.Filter{Search: all.Token}, all)
+	s.finds(t, org, sharelink.Filter{Search: all.ID.String()}, all)
+	for i, want := range inOrder([]sharelink.Link{name, label, both}) {
+		page, err := s.Links(t.Context(), org, sharelink.Filter{Search: "SPRING", Paging: sharelink.Paging{Page: i + 1, PerPage: 1}})
+		noError(t, err)
+		equal(t, "a page of one", page, sharelink.Page[sharelink.Link]{Items: []sharelink.Link{want}, Total: 3})
+	}
+	of := uuid.NullUUID{UUID: persona, Valid: true}
+	s.finds(t, org, sharelink.Filter{Search: "spring", PersonaID: of}, name, label, both)
+	of.UUID = uuid.Nil
+	s.finds(t, org, sharelink.Filter{Search: "spring", PersonaID: of})
+
+	// It is the label that the link has now.
+	for _, to := range []string{"Summer", ""} {
+		_, err := s.UpdateLink(t.Context(), org, label.ID, sharelink.Change{Label: &to}, epoch)
+		noError(t, err)
+		s.finds(t, org, sharelink.Filter{Search: "spring"}, name, both)
+	}
+	s.finds(t, org, sharelink.Filter{Search: "summer"})
+	_, err := s.UpdateLink(t.Context(), org, none.ID, sharelink.Change{Label: to("Late SPRING")}, epoch)
+	noError(t, err)
+	s.finds(t, org, sharelink.Filter{Search: "spring"}, name, both, none)
+	_, err = s.DeleteLink(t.Context(), org, none.ID)
+	noError(t, err)
+	s.finds(t, org, sharelink.Filter{Search: "spring"}, name, both)
+}
+
+// searchText searches for parts of a text that links are made with.
+func (s suite) searchText(t T, set func(l *sharelink.Link, text string)) {
+	t.Helper()
+	org := s.organization(t)
+	named := func(text string) sharelink.Link {
+		return s.create(t, org, epoch, func(l *sharelink.Link) { set(l, text) })
 	}
 	cara, zoe, percent, underscore, backslash, quote := named("Cara at the Desk"), named("ZOË Ångström"), named("100% sure"), named("snake_case"), named(`back\slash`), named(`O'Neil "the boss"`)
 	for search, want := range map[string][]sharelink.Link{

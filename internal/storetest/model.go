@@ -59,7 +59,8 @@ func (m *model) update(id uuid.UUID, c sharelink.Change, now time.Time) (shareli
 func (m *model) list(f sharelink.Filter) sharelink.Page[sharelink.Link] {
 	var found []sharelink.Link
 	for _, l := range m.links {
-		named := strings.Contains(strings.ToLower(l.PersonaName), strings.ToLower(f.Search))
+		text := strings.ToLower(f.Search)
+		named := strings.Contains(strings.ToLower(l.PersonaName), text) || strings.Contains(strings.ToLower(l.Label), text)
 		if (named || strings.HasPrefix(l.Token, f.Search) || l.ID.String() == f.Search) && (!f.PersonaID.Valid || f.PersonaID.UUID == l.PersonaID) {
 			found = append(found, l)
 		}
@@ -94,6 +95,7 @@ func testModel(t T, s suite) {
 				link := s.link(t, org, now)
 				link.PersonaID = rapid.SampledFrom(personas).Draw(r, "persona")
 				link.PersonaName = rapid.SampledFrom([]string{"Cara", "ZOË", "100%"}).Draw(r, "name")
+				link.Label = rapid.SampledFrom([]string{"", "Cara's", "zoë", "sh_"}).Draw(r, "label")
 				link.IsPrimary = rapid.Bool().Draw(r, "primary")
 				key := rapid.SampledFrom([]*sharelink.Idempotency{nil, keyAt("a", 1, now), keyAt("a", 2, now), keyAt("b", 1, now)}).Draw(r, "key")
 				want, code := m.create(link, key)
@@ -108,6 +110,7 @@ func testModel(t T, s suite) {
 					AllowedOrigins: rapid.SampledFrom([]*[]string{nil, {}, {"https://example.com"}}).Draw(r, "origins"),
 					Enabled:        maybe.Draw(r, "enabled"),
 					IsPrimary:      maybe.Draw(r, "primary"),
+					Label:          rapid.SampledFrom([]*string{nil, to(""), to("ZOË %")}).Draw(r, "label"),
 				}
 				want, code := m.update(id, c, now)
 				got, err := s.UpdateLink(t.Context(), org, id, c, now)
@@ -127,7 +130,7 @@ func testModel(t T, s suite) {
 				check(what, got, err, want, code)
 			case "list":
 				f := sharelink.Filter{
-					Search: rapid.SampledFrom([]string{"", "cara", "zoë", "%", "sh_", id.String()}).Draw(r, "search"),
+					Search: rapid.SampledFrom([]string{"", "cara", "zoë", "%", "a's", "sh_", id.String()}).Draw(r, "search"),
 					Paging: sharelink.Paging{Page: rapid.IntRange(1, 3).Draw(r, "page"), PerPage: rapid.IntRange(1, 5).Draw(r, "perPage")},
 				}
 				f.PersonaID = uuid.NullUUID{UUID: personas[0], Valid: rapid.Bool().Draw(r, "filter")}

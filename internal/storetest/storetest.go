@@ -58,6 +58,7 @@ var laws = []law{
 	{"ListStableUnderInserts", testListStableUnderInserts, false},
 	{"ListFilter", testListFilter, false},
 	{"SearchName", testSearchName, false},
+	{"SearchLabel", testSearchLabel, false},
 	{"SearchToken", testSearchToken, false},
 	{"SearchID", testSearchID, false},
 	{"SearchAnything", testSearchAnything, false},

@@ -1,0 +1,1 @@
+UPDATE share_links SET label = 'Spring Newsletter', label_folded = 'spring newsletter'
