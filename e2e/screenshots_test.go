@@ -146,7 +146,12 @@ func TestScreenshots(t *testing.T) {
 	at(address, "ready", "ready")
 	at(address+"?theme=dark", "ready", "ready-dark")
 	g.view(320, 240, "light")
+	do(t, g.ctx, chromedp.Navigate(address))
+	in(t, g.ctx, "ready", nil)
 	g.fits()
+	if low := eval(t, g.ctx, `document.documentElement.scrollHeight > innerHeight`); low == "true" {
+		t.Error("a frame of 320 by 240 has to be scrolled")
+	}
 	g.shoot("ready-small")
 	g.view(3840, 2160, "dark")
 	g.fits()
