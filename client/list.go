@@ -15,7 +15,7 @@ import (
 // Filter selects links. The zero value selects all. The server checks the ranges.
 type Filter struct {
 	PersonaID string // only links to this persona, a UUID; "" is any
-	Search    string // part of the persona's name, a token or its beginning, or an id; at most 200 characters; "" is any
+	Search    string // part of the label or of the persona's name, a token or its beginning, or an id; at most 200 characters; "" is any
 	Page      int    // from 1; 0 is 1
 	PerPage   int    // 1 to 100; 0 is the server's default of 20 for List and 100 for All
 }

@@ -39,12 +39,13 @@ func TestServer(t *testing.T) {
 		AllowedOrigins: client.Origins("https://Example.com:443", "http://localhost:3000"),
 		Enabled:        new(false),
 		IsPrimary:      new(true),
+		Label:          new("Spring newsletter"),
 	}))(t)
 	want := client.ShareLink{
 		ID: created.ID, Token: created.Token, Type: client.PlayerEmbed,
 		ExpiresAt: &client.Timestamp{Time: started.Add(90 * time.Minute)}, UsageLimit: new(1),
 		AllowedOrigins: []string{"https://example.com", "http://localhost:3000"},
-		IsPrimary:      true, CreatedAt: client.Timestamp{Time: started},
+		IsPrimary:      true, Label: "Spring newsletter", CreatedAt: client.Timestamp{Time: started},
 		URL: srv.URL + "/frame/" + created.Token,
 	}
 	if diff := cmp.Diff(want, created); diff != "" {
@@ -65,6 +66,12 @@ func TestServer(t *testing.T) {
 	want.ExpiresAt, want.AllowedOrigins, want.Enabled = nil, []string{}, true
 	if diff := cmp.Diff(want, updated); diff != "" {
 		t.Errorf("updated (-want +got):\n%s", diff)
+	}
+	if page := must(c.List(ctx, client.Filter{Search: "NEWS"}))(t); len(page.Data) != 1 || page.Data[0].ID != created.ID {
+		t.Errorf("found by its label: %+v", page)
+	}
+	if updated := must(c.Update(ctx, created.ID, client.UpdateRequest{Label: new("")}))(t); updated.Label != "" {
+		t.Errorf("the label %q was not removed", updated.Label)
 	}
 	unlimited := must(c.Create(ctx, client.CreateRequest{PersonaID: cara, UsageLimit: client.Unlimited()}))(t)
 	if unlimited.UsageLimit != nil || unlimited.ExpiresAt == nil {

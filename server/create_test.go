@@ -36,7 +36,7 @@ func TestCreateAnswersTheDocumentedShape(t *testing.T) {
 	}
 	want := map[string]any{
 		"id": id, "token": token, "type": "LINK", "expiresAt": "2026-04-27T10:00:00.000Z", "usageLimit": 10.0, "usageCount": 0.0,
-		"allowedOrigins": []any{}, "allowAllOrigins": false, "removeWatermark": false, "enabled": true, "isPrimary": false,
+		"allowedOrigins": []any{}, "allowAllOrigins": false, "removeWatermark": false, "enabled": true, "isPrimary": false, "label": "",
 		"createdAt": "2026-04-20T10:00:00.000Z", "url": "http://links.test/share/" + token,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -93,11 +93,11 @@ func TestCreateDefaultsAndNulls(t *testing.T) {
 func TestCreateOptionalFields(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
-	got := ts.create(`"type":"ORB_EMBED","allowedOrigins":["HTTPS://Shop.Example:443","https://shop.example","http://bücher.example:8080"],"enabled":false,"isPrimary":true`)
+	got := ts.create(`"type":"ORB_EMBED","allowedOrigins":["HTTPS://Shop.Example:443","https://shop.example","http://bücher.example:8080"],"enabled":false,"isPrimary":true,"label":" Spring newsletter\u00a0"`)
 	if diff := cmp.Diff([]any{"https://shop.example", "http://xn--bcher-kva.example:8080"}, got["allowedOrigins"]); diff != "" {
 		t.Error(diff)
 	}
-	if got["enabled"] != false || got["isPrimary"] != true || got["type"] != "ORB_EMBED" {
+	if got["enabled"] != false || got["isPrimary"] != true || got["type"] != "ORB_EMBED" || got["label"] != "Spring newsletter" {
 		t.Error(got)
 	}
 	if got["url"] != "http://links.test/frame/"+got["token"].(string) {
@@ -110,6 +110,7 @@ func TestCreateRefuses(t *testing.T) {
 	ts := start(t, nil)
 	const limit = "must be a whole number from 1 to 2147483647, or null"
 	const hours = "must be a number above 0 and at most 87600, or null"
+	const label = "must be at most 80 characters, no line breaks or other control characters"
 	with := func(members string) string { return `{"personaId":"` + cara + `",` + members + `}` }
 	for _, c := range []struct{ body, pointer, says string }{
 		{with(`"usageLimit":10.5`), "/usageLimit", limit + ", not 10.5"},
@@ -138,6 +139,14 @@ func TestCreateRefuses(t *testing.T) {
 		{with(`"allowedOrigins":["null"]`), "/allowedOrigins/0", "set allowAllOrigins"},
 		{with(`"allowedOrigins":["https://a.example/path"]`), "/allowedOrigins/0", "did you mean https://a.example?"},
 		{with(`"allowedOrigins":["a.example"]`), "/allowedOrigins/0", "did you mean https://a.example?"},
+		{with(`"label":"` + strings.Repeat("é", 81) + `"`), "/label", label + ", not this text"},
+		{with(`"label":"two\nlines"`), "/label", label},
+		{with(`"label":"\u0000"`), "/label", label},
+		{with(`"label":"\u009b31m"`), "/label", label}, // to some terminals the beginning of an order
+		{with(`"label":null`), "/label", label + ", not null"},
+		{with(`"label":7`), "/label", label},
+		{with(`"name":"Spring"`), "/name", "unknown field name; did you mean label?"},
+		{with(`"title":"Spring"`), "/title", "unknown field title; did you mean label?"},
 		{with(`"maxUses":5`), "/maxUses", "unknown field maxUses; did you mean usageLimit?"},
 		{with(`"isActive":true`), "/isActive", "unknown field isActive; did you mean enabled?"},
 		{with(`"USAGELIMIT":-7`), "/USAGELIMIT", "did you mean usageLimit?"},
@@ -265,7 +274,8 @@ func TestCreateNeedsAPersonaAndAPlan(t *testing.T) {
 func TestFingerprintIsStable(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`{"personaId":"00000000-0000-0000-0000-000000000000"}`: "e1b0cc289cfe1fc3c0d6b79901c078823dc50bd759a4822f28b9d0d34bee6ed4",
+		`{"personaId":"00000000-0000-0000-0000-000000000000"}`:                  "e1b0cc289cfe1fc3c0d6b79901c078823dc50bd759a4822f28b9d0d34bee6ed4",
+		`{"personaId":"00000000-0000-0000-0000-000000000000","label":"Spring"}`: "ff9584754b0bb9d7f5d963cc0d59cef2623bd251cc673997408331197db21f13",
 		`{"personaId":"00000000-0000-0000-0000-000000000000","expiresInHours":null,"usageLimit":5,"type":"ORB_EMBED","allowedOrigins":["https://a.example"],"allowAllOrigins":false,"removeWatermark":true,"enabled":false,"isPrimary":true}`: "bed52a2cd94e5bc143b08cbdc71d90b749b03741c75c3699b16787c03c01a12e",
 	} {
 		var request api.CreateShareLinkRequest

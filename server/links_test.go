@@ -32,6 +32,10 @@ func TestUpdateChangesWhatIsSent(t *testing.T) {
 		{`{"allowedOrigins":["HTTP://B.example:80"]}`, map[string]any{"allowedOrigins": []any{"http://b.example"}}},
 		{`{"allowedOrigins":[]}`, map[string]any{"allowedOrigins": []any{}}},
 		{`{"allowAllOrigins":true,"isPrimary":true}`, map[string]any{"allowAllOrigins": true, "isPrimary": true}},
+		{`{"label":" Spring  newsletter "}`, map[string]any{"label": "Spring  newsletter"}},
+		{`{"enabled":true}`, map[string]any{"enabled": true}}, // and the label stays
+		{`{"label":"` + strings.Repeat("🎭", 80) + `"}`, map[string]any{"label": strings.Repeat("🎭", 80)}},
+		{`{"label":" "}`, map[string]any{"label": ""}},
 		{`{"type":"PLAYER_EMBED"}`, map[string]any{"type": "PLAYER_EMBED", "url": "http://links.test/frame/" + link["token"].(string)}},
 	} {
 		for k, v := range c.set {
@@ -98,12 +102,13 @@ func TestList(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all []map[string]any
+	labels := [5]string{0: "Søndag, 5%", 4: "CARA's own"}
 	for i := range 5 {
 		persona := cara
 		if i == 3 {
 			persona = "33333333-3333-3333-3333-333333333333"
 		}
-		link := ts.send("POST", "/v1/share-links", `{"personaId":"`+persona+`"}`).want(201).object()
+		link := ts.send("POST", "/v1/share-links", `{"personaId":"`+persona+`","label":"`+labels[i]+`"}`).want(201).object()
 		all = append(all, link)
 		ts.advance(time.Millisecond)
 	}
@@ -130,6 +135,9 @@ func TestList(t *testing.T) {
 		{"?personaId=33333333-3333-3333-3333-333333333333", ids(all[1]), "total:1 lastPage:1 currentPage:1 perPage:20 prev:<nil> next:<nil>"},
 		{"?search=æRØ", ids(all[1]), ""},
 		{"?search=0%25", ids(all[1]), ""},
+		{"?search=s%C3%98nDAG", ids(all[4]), ""},
+		{"?search=%25", ids(all[1], all[4]), ""}, // of a name, and of a label
+		{"?search=%20cara's", ids(all[0]), ""},
 		{"?search=%25%25", ids(), "total:0 lastPage:0 currentPage:1 perPage:20 prev:<nil> next:<nil>"},
 		{"?search=_", ids(), ""}, // a token has an underscore, but does not begin with it
 		{"?search=sh_", ids(all...), ""},

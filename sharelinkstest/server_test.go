@@ -168,7 +168,7 @@ func TestBodyOfAnamsMCPServer(t *testing.T) {
 		status, answer, _ := send(t, srv, method, path, sent)
 		for _, hint := range []string{
 			"/maxUses: unknown field maxUses; did you mean usageLimit?", "/isActive: unknown field isActive; did you mean enabled?",
-			"/expiresAt: unknown field expiresAt; did you mean expiresInHours?", "/name: unknown field name; a share link has no name",
+			"/expiresAt: unknown field expiresAt; did you mean expiresInHours?", "/name: unknown field name; did you mean label?",
 		} {
 			if status != 400 || !strings.Contains(answer, hint) {
 				t.Errorf("%s: %d %s, want %s", request, status, answer, hint)

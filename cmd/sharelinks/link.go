@@ -155,7 +155,8 @@ func (r *remote) list() *cobra.Command {
 		Use:   "list",
 		Short: "List share links, newest first",
 		Long: `List shows share links as far as the terminal is wide: their URL in full, which is as good as an id
-for the other commands, and then what fits of the rest. --wide shows all of it.`,
+for the other commands, what tells them apart if any has a label, and then what fits of the rest.
+--wide shows all of it.`,
 		Example: `  sharelinks link list --persona Cara --all
   sharelinks link list --search cara --json`,
 		RunE: r.run(func(ctx context.Context, _ []string) error {
@@ -174,8 +175,8 @@ for the other commands, and then what fits of the rest. --wide shows all of it.`
 			records := newView(r.show, func(l client.ShareLink) (value any, row []string) {
 				l.URL = client.URL(l)
 				status := string(client.Status(l, time.Now()))
-				return l, []string{l.URL, status, uses(l), l.PersonaName, expiry(l), string(l.Type), l.ID}
-			}, "URL", "STATUS", "USES", personaColumn, "EXPIRES", "TYPE", "ID")
+				return l, []string{l.URL, l.Label, status, uses(l), l.PersonaName, expiry(l), string(l.Type), l.ID}
+			}, "URL", labelColumn, "STATUS", "USES", personaColumn, "EXPIRES", "TYPE", "ID")
 			if !wide {
 				records.width = r.width
 			}
@@ -190,7 +191,7 @@ for the other commands, and then what fits of the rest. --wide shows all of it.`
 	}
 	f := cmd.Flags()
 	f.StringVar(&filter.PersonaID, "persona", "", "only links to this `PERSONA`: the id, or the whole name in any case")
-	f.StringVar(&filter.Search, "search", "", "only links with this `TEXT` as id, token or part of the persona's name")
+	f.StringVar(&filter.Search, "search", "", "only links with this `TEXT` as id, token or part of the label or the persona's name")
 	f.IntVar(&filter.Page, "page", 0, "`NUMBER` of the page, from 1")
 	f.IntVar(&filter.PerPage, "per-page", 0, "`NUMBER` of links on a page, 1 to 100")
 	f.BoolVar(&all, "all", false, "all pages")
@@ -250,6 +251,7 @@ func (r *remote) showLink(link client.ShareLink) error {
 	return r.show(link, table(
 		[]string{"ID", link.ID},
 		[]string{"URL", link.URL},
+		[]string{labelColumn, link.Label},
 		[]string{"TYPE", string(link.Type)},
 		[]string{"STATUS", string(client.Status(link, time.Now()))},
 		[]string{"USES", uses(link)},

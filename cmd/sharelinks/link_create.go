@@ -20,6 +20,7 @@ type linkFlags struct {
 	expiresIn string
 	uses      string
 	origins   []string
+	label     string
 }
 
 func (l *linkFlags) add(cmd *cobra.Command) {
@@ -31,6 +32,7 @@ func (l *linkFlags) add(cmd *cobra.Command) {
 			return err
 		})
 	}
+	f.StringVar(&l.label, "label", "", "`TEXT` that tells it from other links, at most 80 characters; \"\" removes it")
 	f.StringVar(&l.expiresIn, "expires-in", "", "`DURATION` from now, such as 90m, 24h, 7d or 2w, or never")
 	f.StringVar(&l.uses, "uses", "", "`NUMBER` of times that it can be opened, or unlimited")
 	f.StringVar((*string)(&r.Type), "type", "", "`KIND` of link: link, player-embed or orb-embed")
@@ -55,6 +57,9 @@ func (l *linkFlags) read(cmd *cobra.Command, _ []string) error {
 	}
 	if err := errors.Join(expiresErr, usesErr); err != nil {
 		return &failure{err: err, hint: cmd.CommandPath() + " --help says what each flag takes", exit: exitUsage}
+	}
+	if cmd.Flags().Changed("label") {
+		r.Label = &l.label
 	}
 	// The server checks the type: a newer one may have more.
 	r.Type = client.Type(strings.ToUpper(strings.ReplaceAll(string(r.Type), "-", "_")))
@@ -125,6 +130,7 @@ shown.`,
 				RemoveWatermark: flags.request.RemoveWatermark,
 				Enabled:         flags.request.Enabled,
 				IsPrimary:       flags.request.IsPrimary,
+				Label:           flags.request.Label,
 			}
 			var links []client.ShareLink
 			done, failed := r.repeat("created", max(count, 1), func(int) (goOn bool, err error) {
@@ -174,7 +180,8 @@ func (r *remote) update() *cobra.Command {
 		Long: `Update changes the fields whose flags are given, and shows the changed link. --expires-in counts
 from now, and --uses includes the uses that are already spent.`,
 		Example: `  sharelinks link update sh_2kL9pQxYzR4vN8mBwHfJc --enabled=false
-  sharelinks link update sh_2kL9pQxYzR4vN8mBwHfJc --expires-in never --uses unlimited`,
+  sharelinks link update sh_2kL9pQxYzR4vN8mBwHfJc --expires-in never --uses unlimited
+  sharelinks link update sh_2kL9pQxYzR4vN8mBwHfJc --label "Spring newsletter"`,
 		PreRunE: flags.read,
 		RunE: r.runOnLink(func(ctx context.Context, link client.ShareLink) error {
 			updated, err := r.client.Update(ctx, link.ID, flags.request)

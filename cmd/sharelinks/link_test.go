@@ -101,7 +101,8 @@ https://lab.anam.ai/frame/sh_2              DISABLED  0/unlimited  Cara         
 			t.Errorf("%d characters (-want +got):\n%s", width, diff)
 		}
 	}
-	if diff := cmp.Diff(strings.TrimPrefix(all, "\n"), list(10, "--wide")); diff != "" {
+	withLabels := strings.NewReplacer("  STATUS  ", "  LABEL  STATUS  ", "  ACTIVE ", "  -      ACTIVE ", "  DISABLED ", "  -      DISABLED ").Replace(all)
+	if diff := cmp.Diff(strings.TrimPrefix(withLabels, "\n"), list(10, "--wide")); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(list(0), list(80, "--json")); diff != "" || list(0, "--wide") != list(0) || !strings.HasPrefix(list(0), "[") {
@@ -185,6 +186,41 @@ func TestPersonaByName(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Labels tell links apart: they come first, as far as they are enough to know a link by, and take no room when there are none.
+func TestLinkListShowsLabels(t *testing.T) {
+	t.Parallel()
+	link := func(n int, label string) string {
+		return strings.Replace(aLink(n), `"personaName"`, `"url":"https://links.example.com/share/sh_token-`+fmt.Sprint(n)+`","label":"`+label+`","personaName"`, 1)
+	}
+	links := `{"data":[` + link(1, "Spring newsletter, the one with the offer") + "," + link(2, "") + `],"meta":{"lastPage":1}}`
+	for width, want := range map[int]string{
+		48: `
+URL
+https://links.example.com/share/sh_token-1
+https://links.example.com/share/sh_token-2
+`,
+		62: `
+URL                                         LABEL
+https://links.example.com/share/sh_token-1  Spring newsletter…
+https://links.example.com/share/sh_token-2  -
+`,
+		90: `
+URL                                         LABEL                           STATUS
+https://links.example.com/share/sh_token-1  Spring newsletter, the one wi…  ACTIVE
+https://links.example.com/share/sh_token-2  -                               ACTIVE
+`,
+	} {
+		exit, stdout, stderr := askAt(t, width, func(w http.ResponseWriter, _ *http.Request, _ int) { _, _ = io.WriteString(w, links) }, "list")
+		if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), stdout); diff != "" || exit != 0 {
+			t.Errorf("%d characters: %s (-want +got):\n%s", width, stderr, diff)
+		}
+	}
+	_, stdout, _ := askAt(t, 10, func(w http.ResponseWriter, _ *http.Request, _ int) { _, _ = io.WriteString(w, links) }, "list", "--wide")
+	if !strings.Contains(stdout, "  Spring newsletter, the one with the offer  ACTIVE ") {
+		t.Errorf("--wide cuts labels:\n%s", stdout)
 	}
 }
 

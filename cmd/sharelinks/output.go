@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -116,18 +117,31 @@ func (v view[T]) list(items []T, err error) error {
 	return v.show(values, table(columns, rows...))
 }
 
-// personaColumn has names, which people know when their ends are cut off. Other cells are copied or compared.
-const personaColumn = "PERSONA"
+// These columns have what people know when its end is cut off. Other cells are copied or compared.
+const (
+	labelColumn   = "LABEL"
+	personaColumn = "PERSONA"
+)
 
-// fit cuts the names of personas and then leaves out the last columns, until a table fits a width. The first column stays.
+// enough is how many characters of these columns fit wherever there is more to show.
+var enough = map[string]int{labelColumn: 30, personaColumn: math.MaxInt}
+
+// fit cuts labels and the names of personas and then leaves out the last columns, until a table fits a width. The first column
+// stays, and that of labels goes when there are none.
 func fit(width int, columns []string, rows [][]string) ([]string, [][]string) {
+	if i := slices.Index(columns, labelColumn); i > 0 && !slices.ContainsFunc(rows, func(row []string) bool { return row[i] != "" }) {
+		columns = slices.Delete(slices.Clone(columns), i, i+1)
+		for j := range rows {
+			rows[j] = slices.Delete(rows[j], i, i+1)
+		}
+	}
 	for i, name := range columns {
 		size := len(name)
 		for _, row := range rows {
 			size = max(size, utf8.RuneCountInString(row[i]))
 		}
-		if name == personaColumn && len(name) <= width && width < size {
-			size = width
+		if most := min(enough[name], width); len(name) <= most && most < size {
+			size = most
 			for _, row := range rows {
 				if r := []rune(row[i]); len(r) > size {
 					row[i] = string(r[:size-1]) + "…"

@@ -19,12 +19,12 @@ import (
 // All that is known here of the tables is in this file.
 const (
 	linkColumns = `id, token, organization_id, persona_id, persona_name, persona_name_folded, type,
-	expires_at, usage_limit, usage_count, allowed_origins, allow_all_origins, remove_watermark, enabled, is_primary, created_at, label, label_folded`
+	expires_at, usage_limit, usage_count, allowed_origins, allow_all_origins, remove_watermark, enabled, is_primary, created_at`
 
 	insertLinks = "INSERT INTO share_links (" + linkColumns + ") VALUES "
-	rowToInsert = "('%s','%s','%s','%s','%s','%s','LINK',%d,NULL,0,'[]',FALSE,FALSE,TRUE,FALSE,%d,'',''),"
+	rowToInsert = "('%s','%s','%s','%s','%s','%s','LINK',%d,NULL,0,'[]',FALSE,FALSE,TRUE,FALSE,%d),"
 	copyLinks   = "COPY share_links (" + linkColumns + ") FROM STDIN"
-	rowToCopy   = "%s\t%s\t%s\t%s\t%s\t%s\tLINK\t%d\t\\N\t0\t[]\tf\tf\tt\tf\t%d\t\t\n"
+	rowToCopy   = "%s\t%s\t%s\t%s\t%s\t%s\tLINK\t%d\t\\N\t0\t[]\tf\tf\tt\tf\t%d\n"
 )
 
 // some of the links, for requests that name one.

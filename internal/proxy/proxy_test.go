@@ -57,7 +57,7 @@ func link(changes ...string) string {
 	fields := map[string]any{
 		"id": id, "token": token, "type": "LINK", "expiresAt": nil, "usageLimit": 10, "usageCount": 0, "allowedOrigins": []string{},
 		"allowAllOrigins": false, "removeWatermark": false, "enabled": true, "isPrimary": false, "createdAt": "2026-04-20T10:00:00.000Z",
-		"url": "https://links.example.com/share/" + token,
+		"url": "https://links.example.com/share/" + token, "label": "",
 	}
 	for _, c := range changes {
 		name, value, given := strings.Cut(c, ": ")
@@ -342,7 +342,7 @@ func TestPlantedDrifts(t *testing.T) {
 	}
 }
 
-// What Anam answers, by its documentation, is no drift: no headers of ours, no url, organizations whose ids are no UUIDs,
+// What Anam answers, by its documentation, is no drift: no headers of ours, no url, no label, organizations whose ids are no UUIDs,
 // errors as NestJS has them.
 func TestAnswersOfAnam(t *testing.T) {
 	t.Parallel()
@@ -351,8 +351,8 @@ func TestAnswersOfAnam(t *testing.T) {
 		reply         reply
 		strict        int // drifts
 	}{
-		"create": {create, wanted, reply{201, "", link("url")}, 4},
-		"list":   {list, "", reply{200, "", page(withPersona("url", `organizationId: "Uakgb_J5m9g-0JDMbcJqL"`))}, 4},
+		"create": {create, wanted, reply{201, "", link("url", "label")}, 5},
+		"list":   {list, "", reply{200, "", page(withPersona("url", "label", `organizationId: "Uakgb_J5m9g-0JDMbcJqL"`))}, 5},
 		"delete": {"DELETE /v1/share-links/" + id, "", reply{200, "", `{"message":"Share link deleted"}`}, 2},
 		"error":  {get, "", reply{404, "", nest}, 3},
 		"HEAD":   {"HEAD /v1/share-links/" + id, "", reply{200, "", ""}, 2},
