@@ -277,8 +277,8 @@ func TestOrbIsLoadedInOtherWays(t *testing.T) {
 	}
 }
 
-// On a phone the panel fills the window. In forced colours orb and panel have an edge.
-func TestOrbOnAPhoneAndInForcedColours(t *testing.T) {
+// On a phone the panel fills the window. In forced colours orb and panel have an edge. Neither is printed, and the orb keeps its place.
+func TestOrbInOtherMedia(t *testing.T) {
 	t.Parallel()
 	o := newOrbs(t, serve(t, "sqlite:phone.db"))
 	token, _ := o.link(nil)
@@ -297,9 +297,25 @@ func TestOrbOnAPhoneAndInForcedColours(t *testing.T) {
 	if _, err := chromedp.Call(o.ctx, emulation.SetEmulatedMedia, media); err != nil {
 		t.Fatal(err)
 	}
-	if got := o.eval(`[document.querySelector('share-link').shadowRoot.querySelector('.orb'), document.querySelector('.share-link-panel').shadowRoot.querySelector('.panel')]
-		.map((e) => getComputedStyle(e).borderTopWidth)`); got != "4px,2px" {
+	const both = `[document.querySelector('share-link').shadowRoot.querySelector('.orb'), document.querySelector('.share-link-panel').shadowRoot.querySelector('.panel')]`
+	if got := o.eval(both + `.map((e) => getComputedStyle(e).borderTopWidth)`); got != "4px,2px" {
 		t.Errorf("edges of %s", got)
+	}
+	// Neither is printed.
+	if _, err := chromedp.Call(o.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := o.eval(both + `.map((e) => e.checkVisibility())`); got != "false,false" {
+		t.Errorf("printed are %s", got)
+	}
+	// What moves keeps its place: a test of the site that presses the orb waits until it stands still.
+	moving := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "no-preference"}}}
+	if _, err := chromedp.Call(o.ctx, emulation.SetEmulatedMedia, moving); err != nil {
+		t.Fatal(err)
+	}
+	if got := o.eval(`document.querySelector('share-link').shadowRoot.getAnimations().flatMap((a) => a.effect.getKeyframes()).flatMap(Object.keys)
+		.filter((name) => !['offset', 'computedOffset', 'easing', 'composite'].includes(name))`); got != "filter,filter,filter" {
+		t.Errorf("what moves of the orb: %s", got)
 	}
 }
 
