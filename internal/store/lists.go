@@ -12,28 +12,21 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// Conditions for what a search finds beside the links to personas of a name: $1 is the organization and $2 the text for LIKE. A link
-// meets one of them at most, and none when its persona is called so: it is found already.
+// Conditions for what a search finds beside the links to personas of a name: $1 is the organization and $2 the text folded. A text
+// that is part of another disappears when it is replaced by nothing. A link meets one of them at most, and none when its persona
+// is called so: it is found already.
 const (
-	// Not a pattern as the argument: SQLite would compile the query again for each.
-	likeText   = ` LIKE '%' || $2 || '%' ESCAPE '\'`
-	notByName  = ` AND persona_name_folded NOT` + likeText
-	notByLabel = notByName + ` AND label_folded NOT` + likeText
+	notByName  = ` AND replace(persona_name_folded, $2, '') = persona_name_folded`
+	notByLabel = notByName + ` AND replace(label_folded, $2, '') = label_folded`
 
 	// There is an index of the links with a label.
-	byLabel = `organization_id = $1 AND label_folded <> '' AND label_folded` + likeText + notByName
+	byLabel = `organization_id = $1 AND label_folded <> '' AND replace(label_folded, $2, '') <> label_folded` + notByName
 	byID    = `organization_id = $1 AND id = $3` + notByLabel
 	// The casts keep SQLite from indexes of the organization and the persona, which it takes for narrower than a range of tokens
 	// and than the links with a label.
 	byToken   = `CAST(organization_id AS TEXT) = $1 AND token >= $3 AND token < $4` + notByLabel
 	ofPersona = ` AND CAST(persona_id AS TEXT) = $%d`
 )
-
-// literal makes a text one that LIKE takes for itself.
-var literal = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-
-// longest is how many bytes of a text are looked for with LIKE, more than a label has. SQLite refuses much longer ones.
-const longest = 1000
 
 // few is how many links of a place are looked for first. Of most searches these are all, and nothing has to count them.
 const few = 1000
@@ -119,13 +112,12 @@ func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.F
 		statements = append(statements, collect(&p.first, number[uuid.UUID], query, args...))
 		others = append(others, p)
 	}
-	if text != "" && len(name) <= longest {
-		like := literal.Replace(name)
-		other(byLabel, organization, like)
+	if text != "" {
+		other(byLabel, organization, name)
 		if id, err := uuid.Parse(text); err == nil && len(text) == len(uuid.Nil.String()) {
-			other(byID, organization, like, id)
+			other(byID, organization, name, id)
 		} else if last := len(text) - 1; strings.HasPrefix(text, sharelink.TokenPrefix) && len(text) <= sharelink.MaxToken && text[last] < 0x7f {
-			other(byToken, organization.String(), like, text, text[:last]+string(rune(text[last]+1)))
+			other(byToken, organization.String(), name, text, text[:last]+string(rune(text[last]+1)))
 		}
 	}
 	if err := q.run(ctx, statements...); err != nil {
