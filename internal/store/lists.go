@@ -28,8 +28,12 @@ const (
 	ofPersona = ` AND CAST(persona_id AS TEXT) = $%d`
 )
 
-// few is how many links of a place are looked for first. Of most searches these are all, and nothing has to count them.
-const few = 1000
+// How many links of a place are read first. Of most searches these are all, and nothing has to count them. The index of tokens has
+// another order, so that all of its range is read for the first of them already.
+const (
+	few  = 1_000
+	many = 100_000
+)
 
 // Links implements sharelink.Store.
 func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
@@ -59,7 +63,8 @@ type place struct {
 	args  []any
 	count int
 	scope *scope      // that it is all of, or nil
-	first []uuid.UUID // of the links, newest first, as far as they are known
+	first []uuid.UUID // of the links, newest first, as far as they were read
+	limit int         // up to which they were
 }
 
 // query returns the query for the links of the place before an id, newest first, with the LIMIT and OFFSET.
@@ -102,22 +107,22 @@ func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.F
 		}
 		return err
 	}}}
-	other := func(where string, args ...any) {
+	other := func(limit int, where string, args ...any) {
 		if persona != "" {
 			args = append(args, persona)
 			where += fmt.Sprintf(ofPersona, len(args))
 		}
-		p := &place{where: where, args: args}
-		query, args := p.query("id", uuid.Max, few, 0)
+		p := &place{where: where, args: args, limit: limit}
+		query, args := p.query("id", uuid.Max, limit, 0)
 		statements = append(statements, collect(&p.first, number[uuid.UUID], query, args...))
 		others = append(others, p)
 	}
 	if text != "" {
-		other(byLabel, organization, name)
+		other(few, byLabel, organization, name)
 		if id, err := uuid.Parse(text); err == nil && len(text) == len(uuid.Nil.String()) {
-			other(byID, organization, name, id)
+			other(few, byID, organization, name, id)
 		} else if last := len(text) - 1; strings.HasPrefix(text, sharelink.TokenPrefix) && len(text) <= sharelink.MaxToken && text[last] < 0x7f {
-			other(byToken, organization.String(), name, text, text[:last]+string(rune(text[last]+1)))
+			other(many, byToken, organization.String(), name, text, text[:last]+string(rune(text[last]+1)))
 		}
 	}
 	if err := q.run(ctx, statements...); err != nil {
@@ -125,12 +130,12 @@ func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.F
 	}
 	statements = nil
 	for _, p := range others {
-		if p.count = len(p.first); p.count == few {
-			query, args := p.countOlder(p.first[few-1])
+		if p.count = len(p.first); p.count == p.limit {
+			query, args := p.countOlder(p.first[p.limit-1])
 			statements = append(statements, &statement{sql: query, args: args, row: func(r scanner) error {
 				var older int
 				err := r.Scan(&older)
-				p.count = few + older
+				p.count += older
 				return err
 			}})
 		}
