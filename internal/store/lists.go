@@ -12,16 +12,15 @@ import (
 	"github.com/sharelinks-dev/sharelinks/internal/sharelink"
 )
 
-// Conditions for what a search finds beside the links to personas of a name: $1 is the organization and $2 the text for LIKE. A link
-// meets one of them at most, and none when its persona is called so: it is found already.
+// Conditions for what a search finds beside the links to personas of a name: $1 is the organization and $2 the text folded. A text
+// that is part of another disappears when it is replaced by nothing. A link meets one of them at most, and none when its persona
+// is called so: it is found already.
 const (
-	// Not a pattern as the argument: SQLite would compile the query again for each.
-	likeText   = ` LIKE '%' || $2 || '%' ESCAPE '\'`
-	notByName  = ` AND persona_name_folded NOT` + likeText
-	notByLabel = notByName + ` AND label_folded NOT` + likeText
+	notByName  = ` AND replace(persona_name_folded, $2, '') = persona_name_folded`
+	notByLabel = notByName + ` AND replace(label_folded, $2, '') = label_folded`
 
 	// There is an index of the links with a label.
-	byLabel = `organization_id = $1 AND label_folded <> '' AND label_folded` + likeText + notByName
+	byLabel = `organization_id = $1 AND label_folded <> '' AND replace(label_folded, $2, '') <> label_folded` + notByName
 	byID    = `organization_id = $1 AND id = $3` + notByLabel
 	// The casts keep SQLite from indexes of the organization and the persona, which it takes for narrower than a range of tokens
 	// and than the links with a label.
@@ -29,14 +28,12 @@ const (
 	ofPersona = ` AND CAST(persona_id AS TEXT) = $%d`
 )
 
-// literal makes a text one that LIKE takes for itself.
-var literal = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-
-// longest is how many bytes of a text are looked for with LIKE, more than a label has. SQLite refuses much longer ones.
-const longest = 1000
-
-// few is how many links of a place are looked for first. Of most searches these are all, and nothing has to count them.
-const few = 1000
+// How many links of a place are read first. Of most searches these are all, and nothing has to count them. The index of tokens has
+// another order, so that all of its range is read for the first of them already.
+const (
+	few  = 1_000
+	many = 100_000
+)
 
 // Links implements sharelink.Store.
 func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
@@ -66,7 +63,8 @@ type place struct {
 	args  []any
 	count int
 	scope *scope      // that it is all of, or nil
-	first []uuid.UUID // of the links, newest first, as far as they are known
+	first []uuid.UUID // of the links, newest first, as far as they were read
+	limit int         // up to which they were
 }
 
 // query returns the query for the links of the place before an id, newest first, with the LIMIT and OFFSET.
@@ -109,23 +107,22 @@ func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.F
 		}
 		return err
 	}}}
-	other := func(where string, args ...any) {
+	other := func(limit int, where string, args ...any) {
 		if persona != "" {
 			args = append(args, persona)
 			where += fmt.Sprintf(ofPersona, len(args))
 		}
-		p := &place{where: where, args: args}
-		query, args := p.query("id", uuid.Max, few, 0)
+		p := &place{where: where, args: args, limit: limit}
+		query, args := p.query("id", uuid.Max, limit, 0)
 		statements = append(statements, collect(&p.first, number[uuid.UUID], query, args...))
 		others = append(others, p)
 	}
-	if text != "" && len(name) <= longest {
-		like := literal.Replace(name)
-		other(byLabel, organization, like)
+	if text != "" {
+		other(few, byLabel, organization, name)
 		if id, err := uuid.Parse(text); err == nil && len(text) == len(uuid.Nil.String()) {
-			other(byID, organization, like, id)
+			other(few, byID, organization, name, id)
 		} else if last := len(text) - 1; strings.HasPrefix(text, sharelink.TokenPrefix) && len(text) <= sharelink.MaxToken && text[last] < 0x7f {
-			other(byToken, organization.String(), like, text, text[:last]+string(rune(text[last]+1)))
+			other(many, byToken, organization.String(), name, text, text[:last]+string(rune(text[last]+1)))
 		}
 	}
 	if err := q.run(ctx, statements...); err != nil {
@@ -133,12 +130,12 @@ func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.F
 	}
 	statements = nil
 	for _, p := range others {
-		if p.count = len(p.first); p.count == few {
-			query, args := p.countOlder(p.first[few-1])
+		if p.count = len(p.first); p.count == p.limit {
+			query, args := p.countOlder(p.first[p.limit-1])
 			statements = append(statements, &statement{sql: query, args: args, row: func(r scanner) error {
 				var older int
 				err := r.Scan(&older)
-				p.count = few + older
+				p.count += older
 				return err
 			}})
 		}
