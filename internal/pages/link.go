@@ -240,7 +240,7 @@ func isOfOwnSite(r *http.Request) bool {
 const maxReferer = 4096
 
 // embedder returns the origin of the page that shows the response in a frame, "" when it is in none, or the site does not
-// say. It serves for better words only: frame-ancestors decides, and depends on no header.
+// say. It serves for better words only: frame-ancestors decides.
 func embedder(r *http.Request) string {
 	referer := r.Referer()
 	if !isFramed(r) || len(referer) > maxReferer {
