@@ -13,7 +13,7 @@ export async function detail({ id, signal, refresh }) {
 	find('h1').textContent = nameOf(link);
 	find('.summary').append(chip(link), ` ${[link.label && link.personaName, typeNames[link.type], link.isPrimary && 'primary link'].filter(Boolean).join(' · ')}`);
 	find('#address').value = link.url;
-	find('#visit').href = link.url;
+	find('#view').href = link.url;
 	const picture = find('canvas');
 	find('.qr').hidden = !drawQR(picture, link.url);
 	find('[data-do=picture]').addEventListener('click', () => picture.toBlob((blob) => save(blob, `${nameOf(link)}.png`)));
@@ -46,7 +46,7 @@ function facts(link) {
 	}).flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, value)]);
 }
 
-// snippet returns what a site is to have: the same as EmbedHTML of the Go client.
+// snippet returns what a site is to have, as EmbedHTML of the Go client does.
 function snippet(link) {
 	const escape = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 	if (link.type === 'ORB_EMBED') {
@@ -83,10 +83,10 @@ function act(view, link, refresh) {
 			say(sentence(problem));
 		}
 	};
-	const enable = () => change({ enabled: !link.enabled }, link.enabled ? 'The link is disabled.' : 'The link is enabled.', () => ({ enabled: link.enabled }));
+	const enable = (enabled) => change({ enabled }, enabled ? 'The link is enabled.' : 'The link is disabled.', () => ({ enabled: link.enabled }));
 	const button = view.querySelector('[data-do=enable]');
 	button.textContent = link.enabled ? 'Disable' : 'Enable';
-	button.addEventListener('click', enable);
+	button.addEventListener('click', () => enable(!link.enabled));
 	view.querySelector('[data-do=edit]').href = `#/links/${link.id}/edit`;
 
 	const extend = view.querySelector('#extend');
@@ -103,7 +103,7 @@ function act(view, link, refresh) {
 	const remove = view.querySelector('#delete');
 	view.querySelector('[data-do=delete]').addEventListener('click', () => ask(remove, async (answer) => {
 		if (answer === 'disable') {
-			await change({ enabled: false }, 'The link is disabled.', () => ({ enabled: true }));
+			await enable(false);
 			return;
 		}
 		try {
@@ -151,9 +151,10 @@ async function showVisits(list, plot, link, signal) {
 		list.replaceChildren(make('p', { class: 'error' }, sentence(problem)), make('button', { type: 'button', class: 'quiet', click: again }, 'Try again'));
 		plot.replaceChildren();
 		return;
+	} finally {
+		list.removeAttribute('aria-busy');
+		plot.removeAttribute('aria-busy');
 	}
-	list.removeAttribute('aria-busy');
-	plot.removeAttribute('aria-busy');
 	plot.replaceChildren(...plotOf(visits, total));
 	if (total === 0) {
 		list.replaceChildren(make('p', { class: 'hint' }, 'Nobody has opened the link yet.'));
@@ -194,8 +195,6 @@ function plotOf(visits, total) {
 	return [
 		make('p', {}, said, isPart ? ` This counts the last ${plural(visits.length, 'visit')}.` : null),
 		svg('svg', { viewBox: `0 0 ${shownDays * width} ${height}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': 'Opens on each of the last 30 days' }, ...bars),
-		make('p', { class: 'axis hint' }, time(visitDay(days[0]), { dateStyle: 'medium' }), make('span', {}, 'today')),
+		make('p', { class: 'axis hint' }, time(new Date(`${days[0]}T12:00`).toISOString(), { dateStyle: 'medium' }), make('span', {}, 'today')),
 	];
 }
-
-const visitDay = (day) => new Date(`${day}T12:00`).toISOString();
