@@ -108,7 +108,7 @@ func testCreateInNoOrganization(t T, s suite) {
 
 func testIsolation(t T, s suite) {
 	mine, other := s.organization(t), s.organization(t)
-	link := s.create(t, mine, epoch, func(l *sharelink.Link) { l.IsPrimary = true })
+	link := s.create(t, mine, epoch, func(l *sharelink.Link) { l.IsPrimary, l.Label = true, "Spring newsletter" })
 	ctx := t.Context()
 
 	_, err := s.Link(ctx, other, link.ID)
@@ -119,6 +119,7 @@ func testIsolation(t T, s suite) {
 	wantCode(t, "delete", err, sharelink.NotFound)
 	s.finds(t, other, sharelink.Filter{})
 	s.finds(t, other, sharelink.Filter{Search: link.Token})
+	s.finds(t, other, sharelink.Filter{Search: link.Label})
 	s.finds(t, other, sharelink.Filter{Search: link.ID.String()})
 	s.finds(t, other, sharelink.Filter{PersonaID: uuid.NullUUID{UUID: link.PersonaID, Valid: true}})
 
