@@ -50,7 +50,7 @@ func TestPlans(t *testing.T) {
 		"list of persona":   list(persona.String() + " cara"),
 		"search labels":     page("id", byLabel, organization, "text"),
 		"older labels":      older(byLabel, organization, "text"),
-		"labels of persona": page("id", byLabel+fmt.Sprintf(ofPersona, 3), organization, "text", persona.String()),
+		"labels of persona": page("id", byLabel+" AND persona_id = $3", organization, "text", persona),
 		"search an id":      page("id", byID, organization, "text", uuid.New()),
 		"search a token":    older(byToken, organization.String(), "text", "sh_2k", "sh_2l"),
 		"counts":            {sumScopes, []any{organization, " ", "~"}},

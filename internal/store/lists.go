@@ -22,10 +22,8 @@ const (
 	// There is an index of the links with a label.
 	byLabel = `organization_id = $1 AND label_folded <> '' AND replace(label_folded, $2, '') <> label_folded` + notByName
 	byID    = `organization_id = $1 AND id = $3` + notByLabel
-	// The casts keep SQLite from indexes of the organization and the persona, which it takes for narrower than a range of tokens
-	// and than the links with a label.
-	byToken   = `CAST(organization_id AS TEXT) = $1 AND token >= $3 AND token < $4` + notByLabel
-	ofPersona = ` AND CAST(persona_id AS TEXT) = $%d`
+	// The cast keeps SQLite from an index of the organization, which it takes for narrower than a range of tokens.
+	byToken = `CAST(organization_id AS TEXT) = $1 AND token >= $3 AND token < $4` + notByLabel
 )
 
 // How many links of a place are read first. Of most searches these are all, and nothing has to count them. The index of tokens has
@@ -108,9 +106,9 @@ func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.F
 		return err
 	}}}
 	other := func(limit int, where string, args ...any) {
-		if persona != "" {
-			args = append(args, persona)
-			where += fmt.Sprintf(ofPersona, len(args))
+		if f.PersonaID.Valid {
+			args = append(args, f.PersonaID.UUID)
+			where += fmt.Sprintf(" AND persona_id = $%d", len(args))
 		}
 		p := &place{where: where, args: args, limit: limit}
 		query, args := p.query("id", uuid.Max, limit, 0)
