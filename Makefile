@@ -80,9 +80,9 @@ format: ## Fail when a Go file is not formatted by gofumpt
 		echo "$$unformatted"; echo 'run: go tool gofumpt -w .'; exit 1; fi
 
 .PHONY: race
-race: needs ## Run all tests with the race detector; but the scripts without, which start the command three hundred times
-	go test -race -skip '^TestScripts$$' $(PACKAGES)
-	go test -run '^TestScripts$$' ./cmd/sharelinks
+race: needs ## Run all tests with the race detector; but without where they start the command, into which it does not see
+	go test -race -skip '^TestScripts$$' $$(go list $(PACKAGES) | grep -v /e2e$$)
+	go test ./cmd/sharelinks ./e2e
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz test FUZZTIME (2500x): a number of times, or for a time such as 1m

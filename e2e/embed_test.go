@@ -91,10 +91,10 @@ func (o *orbs) becomes(expression string) {
 
 func becomes(t *testing.T, ctx context.Context, expression string) { //nolint:revive // t comes first
 	t.Helper()
-	for eval(t, ctx, expression) != "true" {
-		if ctx.Err() != nil {
-			t.Fatalf("it does not become true: %s", expression)
-		}
+	// The page looks by itself: to ask it again and again takes a processor from what it waits for.
+	wait := `new Promise((done) => { const look = () => ((` + expression + `) ? done() : setTimeout(look, 20)); look(); })`
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](wait, chromedp.EvalAwaitPromise)); err != nil {
+		t.Fatalf("it does not become true: %s: %v", expression, err)
 	}
 }
 

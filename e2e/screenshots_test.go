@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/draw"
 	"image/png"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,6 +165,17 @@ func TestScreenshots(t *testing.T) {
 	then("local")
 
 	g.view(720, 480, "light")
+	// What a browser does that has no microphone, may not ask for it, or still asks; and an access proxy that answers instead of us.
+	for state, does := range map[string]string{
+		"asking":       `navigator.mediaDevices.getUserMedia = () => new Promise(() => {})`,
+		"nomicrophone": `navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); }`,
+		"insecure":     `Object.defineProperty(navigator, 'mediaDevices', { value: undefined })`,
+		"intercepted":  `globalThis.fetch = async () => new Response('Sign in', { status: 401, headers: { 'Content-Type': 'text/html' } })`,
+	} {
+		do(t, g.ctx, chromedp.Navigate(address))
+		eval(t, g.ctx, does)
+		then(state)
+	}
 	used, _ := p.link(func(r *api.CreateShareLinkRequest) { r.UsageLimit.Set(1) })
 	do(t, g.ctx, chromedp.Navigate(used), press("start", nil))
 	in(t, g.ctx, "local", nil)
@@ -173,6 +185,12 @@ func TestScreenshots(t *testing.T) {
 	over, _ := p.link(func(r *api.CreateShareLinkRequest) { r.ExpiresInHours.Set(1e-9) })
 	at(over, "expired", "expired")
 	at(p.url+"/share/sh_222222222222222222222", "unknown", "unknown")
+	for range 31 { // more than anybody may guess
+		if answer, err := http.Get(p.url + "/share/nope"); err == nil {
+			answer.Body.Close()
+		}
+	}
+	at(p.url+"/share/nope", "unavailable", "unavailable")
 	// By another name the page is of an origin that nobody allowed.
 	do(t, g.ctx, chromedp.Navigate(strings.Replace(address, "127.0.0.1", "localhost", 1)))
 	then("origin")
