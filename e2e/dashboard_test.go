@@ -151,6 +151,10 @@ func TestDashboard(t *testing.T) {
 	w.forget()
 	d.write("#uses", "3")
 	d.click(".chips li:nth-child(2) button")
+	// An answer is lost on the way. The same button makes no second link.
+	d.eval(`(() => { const real = fetch; globalThis.fetch = async (...request) => { globalThis.fetch = real; await real(...request); throw new TypeError(); }; })()`)
+	d.click("form.card button:not([type])")
+	d.sees(".alert", "The server cannot be reached.")
 	d.click("form.card button:not([type])")
 
 	d.sees("h1", "Spring")

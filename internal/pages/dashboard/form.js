@@ -18,13 +18,20 @@ export async function create({ signal }) {
 	const form = fill(view, byDefault(), 'Create', backToList());
 	const persona = choosePersona(form, signal);
 	await persona.load();
-	const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join(''); // pressed twice, it is one link
+	let last = {};
 	submit(form, signal, async () => {
-		const link = await createLink({ personaId: persona.id(), ...read(form, null) }, key);
+		// Sent again because the answer was lost, it is the same request under the same key, and makes no second link.
+		const said = JSON.stringify([persona.id(), form.origins(), ...new FormData(form)]);
+		if (said !== last.said) {
+			last = { said, key: randomKey(), body: { personaId: persona.id(), ...read(form) } };
+		}
+		const link = await createLink(last.body, last.key);
 		goTo(`#/links/${link.id}`, 'The link is made.');
 	});
 	return view;
 }
+
+const randomKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 export async function edit({ id, signal }) {
 	const link = await getLink(id);
@@ -53,12 +60,9 @@ function fill(view, link, verb, back) {
 	form.expires.value = link.expiresAt ? toField(link.expiresAt) : '';
 	form.unlimited.checked = !link.usageLimit;
 	form.uses.value = link.usageLimit ?? '';
-	for (const name of ['type', 'isPrimary', 'enabled', 'removeWatermark', 'allowAllOrigins']) {
-		if (form[name] instanceof RadioNodeList) {
-			form[name].value = link[name];
-		} else {
-			form[name].checked = link[name];
-		}
+	form.type.value = link.type;
+	for (const name of ['isPrimary', 'enabled', 'removeWatermark', 'allowAllOrigins']) {
+		form[name].checked = link[name];
 	}
 	view.querySelector('#expires-hint').textContent = `In your time zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
 	form.origins = takeOrigins(form, link.allowedOrigins);
@@ -101,7 +105,8 @@ function takeOrigins(form, origins) {
 	};
 }
 
-// read returns what the form says that is not so already. A text that should be a number goes as it is: the server says what it is to be.
+// read returns what the form says, of a link that there is what is not so already. A text that should be a number goes as it is: the
+// server says what it is to be.
 function read(form, link) {
 	const uses = form.uses.value.trim();
 	const fields = {
@@ -114,9 +119,8 @@ function read(form, link) {
 		enabled: form.enabled.checked,
 		isPrimary: form.isPrimary.checked,
 	};
-	const before = link ?? { allowedOrigins: [], allowAllOrigins: false, removeWatermark: false, enabled: true, isPrimary: false, label: '' };
-	for (const name of Object.keys(fields)) {
-		if (JSON.stringify(fields[name]) === JSON.stringify(before[name])) {
+	for (const name of Object.keys(link ? fields : {})) {
+		if (JSON.stringify(fields[name]) === JSON.stringify(link[name])) {
 			delete fields[name];
 		}
 	}
@@ -144,8 +148,9 @@ function choosePersona(form, signal) {
 	const follow = () => { id.hidden = choice.value !== another; };
 	async function load() {
 		const options = [];
+		const asked = search.value;
 		try {
-			const { data, meta } = await listPersonas({ search: search.value.trim(), perPage: shownPersonas });
+			const { data, meta } = await listPersonas({ search: asked.trim(), perPage: shownPersonas });
 			options.push(...data.map((persona) => make('option', { value: persona.id }, persona.name)));
 			search.hidden &&= meta.total <= shownPersonas;
 		} catch (problem) {
@@ -154,7 +159,7 @@ function choosePersona(form, signal) {
 			}
 			violate(form, 'personaId', sentence(problem));
 		}
-		if (!signal.aborted) {
+		if (!signal.aborted && asked === search.value) {
 			choice.replaceChildren(...options, make('option', { value: another }, 'Another, by its id'));
 			follow();
 		}
@@ -192,7 +197,7 @@ function submit(form, signal, send) {
 		for (const error of form.querySelectorAll('.error')) {
 			error.textContent = '';
 		}
-		for (const field of form.querySelectorAll('.wrong, [aria-invalid], .chip.wrong')) {
+		for (const field of form.querySelectorAll('.wrong, [aria-invalid]')) {
 			field.classList.remove('wrong');
 			field.removeAttribute('aria-invalid');
 		}
