@@ -126,7 +126,14 @@ func TestDashboard(t *testing.T) {
 	w := watch(t, d.ctx)
 	d.sees("#key-error", "The server does not accept this API key.")
 	d.wantRefused("/v1/share-links 401")
-	w.forget()
+	complains := func(status string) { // of an answer that was wanted
+		t.Helper()
+		if told := w.complaint(d.ctx); !strings.Contains(told, status) {
+			t.Errorf("the browser complains: %s", told)
+		}
+		w.forget()
+	}
+	complains("401")
 	d.write("#key", key)
 	d.enter()
 	d.sees("main", "No share links yet")
@@ -148,7 +155,7 @@ func TestDashboard(t *testing.T) {
 		t.Errorf("focused, marked: %s", got)
 	}
 	d.wantRefused("/v1/share-links 400")
-	w.forget()
+	complains("400")
 	d.write("#uses", "3")
 	d.click(".chips li:nth-child(2) button")
 	// An answer is lost on the way. The same button makes no second link.
@@ -190,7 +197,7 @@ func TestDashboard(t *testing.T) {
 	if got := d.eval(`document.activeElement.textContent`); got != "Enable" || p.only().Enabled {
 		t.Errorf("focused is %q, and the link is enabled: %v", got, p.only().Enabled)
 	}
-	w.forget() // the browser complains of the preview's 410
+	complains("410") // of the preview
 	d.click("#status button")
 	d.sees("#status", "It is as it was.")
 	d.sees(".summary", "Active")
