@@ -10,6 +10,9 @@ import (
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	ts := start(t, nil)
+	if to := ts.look("/dashboard/").want(302).header.Get("Location"); to != "/dashboard" {
+		t.Errorf("with a slash behind it leads to %q", to)
+	}
 	a := ts.look("/dashboard").want(200)
 	for name, want := range map[string]string{
 		"script-src": "'self'", "style-src": "'self'", "connect-src": "'self'", "frame-src": "'self'", "frame-ancestors": "'none'",

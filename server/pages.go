@@ -41,6 +41,7 @@ func (s *Server) servePages(e *echo.Echo) {
 		e.GET(path, echo.WrapHandler(asset))
 	}
 	if s.config.Dashboard {
+		e.GET("/dashboard/", func(c echo.Context) error { return c.Redirect(http.StatusFound, s.publicPath()+"/dashboard") })
 		for path, file := range pages.Dashboard() {
 			e.GET(path, echo.WrapHandler(file))
 		}
