@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,10 +105,10 @@ const denyMicrophoneOnce = `navigator.mediaDevices.getUserMedia = async () => {
 	throw new DOMException('Permission denied', 'NotAllowedError');
 }`
 
-// watched collects the addresses that a page loads and the complaints of the browser about it.
+// watched collects the addresses that a page loads, its calls of the API that were refused, and the complaints of the browser about it.
 type watched struct {
-	mu               sync.Mutex
-	asked, complains []string
+	mu                        sync.Mutex
+	asked, refused, complains []string
 }
 
 // watch starts to collect.
@@ -120,6 +121,10 @@ func watch(t *testing.T, ctx context.Context) *watched { //nolint:revive // t co
 		switch e := event.(type) {
 		case *network.EventRequestWillBeSent:
 			w.asked = append(w.asked, e.Request.URL)
+		case *network.EventResponseReceived:
+			if u, err := url.Parse(e.Response.URL); err == nil && strings.HasPrefix(u.Path, "/v1/") && e.Response.Status >= 300 {
+				w.refused = append(w.refused, fmt.Sprint(u.Path, " ", e.Response.Status))
+			}
 		case *runtime.EventExceptionThrown:
 			w.complains = append(w.complains, e.ExceptionDetails.Text)
 		case *runtime.EventConsoleAPICalled:
@@ -179,4 +184,15 @@ func (w *watched) want(t *testing.T, servers ...string) {
 	if len(w.complains) > 0 {
 		t.Errorf("the browser complains: %q", w.complains)
 	}
+}
+
+// wantRefused fails the test unless these calls of the API, and no others, were refused since the last time.
+func (w *watched) wantRefused(t *testing.T, want ...string) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if got := strings.Join(w.refused, ", "); got != strings.Join(want, ", ") {
+		t.Errorf("refused were %s; want %s", got, strings.Join(want, ", "))
+	}
+	w.refused = nil
 }

@@ -3,67 +3,36 @@ package e2e
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/sharelinks-dev/sharelinks/api"
 	"github.com/sharelinks-dev/sharelinks/client"
 )
 
-// dashboard is the dashboard of a server in a browser.
+// dashboard is the dashboard of a server in a browser. What it asks passes the contract: tests say which calls may be refused.
 type dashboard struct {
 	gallery
-	p *process
-
-	mu      sync.Mutex
-	refused []string // what its calls were answered, if not with success
+	w *watched
 }
 
 // newDashboard opens the dashboard and signs in with this key.
 func newDashboard(t *testing.T, p *process, key string) *dashboard {
 	t.Helper()
-	d := &dashboard{gallery: gallery{t, newPage(t)}, p: p}
-	if err := chromedp.Listen(d.ctx, func(event any) {
-		if e, ok := event.(*network.EventResponseReceived); ok && strings.HasPrefix(e.Response.URL, p.url+"/v1/") && e.Response.Status >= 300 {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			u, _ := url.Parse(e.Response.URL)
-			d.refused = append(d.refused, fmt.Sprint(u.Path, " ", e.Response.Status))
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := chromedp.Call(d.ctx, network.Enable, network.EnableParams{}); err != nil {
-		t.Fatal(err)
-	}
+	ctx := newPage(t)
+	d := &dashboard{gallery{t, ctx}, watch(t, ctx)}
 	d.view(1440, 900, "light")
-	do(t, d.ctx, chromedp.Navigate(p.url+"/dashboard"))
+	do(t, ctx, chromedp.Navigate(p.url+"/dashboard"))
 	d.write("#key", key)
 	d.enter()
 	return d
 }
-
-// wantRefused fails the test unless these calls, and no others, were refused so far: what the dashboard asks passes the contract.
-func (d *dashboard) wantRefused(want ...string) {
-	d.t.Helper()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if got := strings.Join(d.refused, ", "); got != strings.Join(want, ", ") {
-		d.t.Errorf("refused were %s; want %s", got, strings.Join(want, ", "))
-	}
-	d.refused = nil
-}
-
-func (d *dashboard) eval(expression string) string { d.t.Helper(); return eval(d.t, d.ctx, expression) }
 
 // text returns the text of an element.
 func (d *dashboard) text(selector string) string {
@@ -74,7 +43,7 @@ func (d *dashboard) text(selector string) string {
 // sees waits until an element has this text in it.
 func (d *dashboard) sees(selector, text string) {
 	d.t.Helper()
-	becomes(d.t, d.ctx, fmt.Sprintf("document.querySelector(%q)?.innerText.includes(%q)", selector, text))
+	d.becomes(fmt.Sprintf("document.querySelector(%q)?.innerText.includes(%q)", selector, text))
 }
 
 // write types a text into an empty field.
@@ -123,15 +92,14 @@ func TestDashboard(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "sqlite:dashboard.db", "--validate-responses")
 	d := newDashboard(t, p, "not-the-key")
-	w := watch(t, d.ctx)
 	d.sees("#key-error", "The server does not accept this API key.")
-	d.wantRefused("/v1/share-links 401")
+	d.w.wantRefused(t, "/v1/share-links 401")
 	complains := func(status string) { // of an answer that was wanted
 		t.Helper()
-		if told := w.complaint(d.ctx); !strings.Contains(told, status) {
+		if told := d.w.complaint(d.ctx); !strings.Contains(told, status) {
 			t.Errorf("the browser complains: %s", told)
 		}
-		w.forget()
+		d.w.forget()
 	}
 	complains("401")
 	d.write("#key", key)
@@ -154,7 +122,7 @@ func TestDashboard(t *testing.T) {
 	if got := d.eval(`[document.activeElement.id, document.querySelector('.chip.wrong').dataset.origin, document.querySelector('#uses').ariaInvalid ?? document.querySelector('#uses').getAttribute('aria-invalid')]`); got != "uses,shop.example.com/cart,true" {
 		t.Errorf("focused, marked: %s", got)
 	}
-	d.wantRefused("/v1/share-links 400")
+	d.w.wantRefused(t, "/v1/share-links 400")
 	complains("400")
 	d.write("#uses", "3")
 	d.click(".chips li:nth-child(2) button")
@@ -254,8 +222,8 @@ func TestDashboard(t *testing.T) {
 	d.click("#delete button[value=delete]")
 	d.sees("#status", "The link is deleted.")
 	d.sees("main", "No share links yet")
-	d.wantRefused()
-	w.want(t, p.url)
+	d.w.wantRefused(t)
+	d.w.want(t, p.url)
 	d.click("#sign-out")
 	d.sees("main", "API key")
 	if got := d.eval(`[sessionStorage.length, localStorage.length, document.cookie]`); got != "0,0," {
@@ -342,7 +310,7 @@ func TestDashboardListsManyLinks(t *testing.T) {
 	d.sees("main", "The organization has no share link with this id.")
 	d.goTo("#/nowhere")
 	d.sees("main", "The dashboard has no such page.")
-	d.wantRefused("/v1/share-links/00000000-0000-0000-0000-000000000000 404")
+	d.w.wantRefused(t, "/v1/share-links/00000000-0000-0000-0000-000000000000 404")
 
 	// Whoever cannot be reached is said, and the way back is a button.
 	p.kill()
@@ -373,7 +341,7 @@ func TestDashboardWithAReadOnlyKey(t *testing.T) {
 	if got := d.eval(`[document.querySelector('[data-do=delete]').checkVisibility(), document.getElementById('address').value]`); got != "false,"+address {
 		t.Errorf("offered, address: %s", got)
 	}
-	d.wantRefused()
+	d.w.wantRefused(t)
 }
 
 // Each view of the dashboard fits every window, and everybody can use it.

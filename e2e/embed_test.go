@@ -68,12 +68,7 @@ func panel(selector string) chromedp.JSPath {
 	return chromedp.JSPath(`document.querySelector('.share-link-panel:not([hidden])')?.shadowRoot.querySelector('` + selector + `')`)
 }
 
-// eval returns the value of an expression in the page of the site.
-func (o *orbs) eval(expression string) string {
-	o.t.Helper()
-	return eval(o.t, o.ctx, expression)
-}
-
+// eval returns the value of an expression in the page.
 func eval(t *testing.T, ctx context.Context, expression string) string { //nolint:revive // t comes first
 	t.Helper()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => String(await (`+expression+`)))()`, chromedp.EvalAwaitPromise))
@@ -83,12 +78,7 @@ func eval(t *testing.T, ctx context.Context, expression string) string { //nolin
 	return value
 }
 
-// becomes waits until an expression in the page of the site is true.
-func (o *orbs) becomes(expression string) {
-	o.t.Helper()
-	becomes(o.t, o.ctx, expression)
-}
-
+// becomes waits until an expression in the page is true.
 func becomes(t *testing.T, ctx context.Context, expression string) { //nolint:revive // t comes first
 	t.Helper()
 	// The page looks by itself: to ask it again and again takes a processor from what it waits for.

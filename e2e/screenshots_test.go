@@ -31,6 +31,10 @@ type gallery struct {
 	ctx context.Context
 }
 
+func (g gallery) eval(expression string) string { g.t.Helper(); return eval(g.t, g.ctx, expression) }
+
+func (g gallery) becomes(expression string) { g.t.Helper(); becomes(g.t, g.ctx, expression) }
+
 // shoot takes the picture and, when it was asked for, keeps it.
 func (g gallery) shoot(name string) {
 	g.t.Helper()
