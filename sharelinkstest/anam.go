@@ -179,9 +179,8 @@ func (a *Anam) list(query url.Values) *answer {
 			found = append(found, a.persona(id))
 		}
 	}
-	from := min(p.Offset(), int64(len(found)))
 	return ok(map[string]any{
-		"data": found[from:min(from+int64(p.PerPage), int64(len(found)))],
+		"data": sharelink.PageOf(found, p).Items,
 		"meta": map[string]any{"total": len(found), "currentPage": p.Page, "perPage": p.PerPage, "lastPage": p.LastPage(len(found))},
 	})
 }

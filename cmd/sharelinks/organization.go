@@ -252,8 +252,8 @@ func addUUID(f *pflag.FlagSet, name, usage string, id **uuid.UUID) {
 
 // parseUUID reads a UUID in the form that the contract uses, from the flag or argument with this name.
 func parseUUID(name, text string) (*uuid.UUID, error) {
-	id, err := uuid.Parse(text)
-	if err != nil || len(text) != len(id.String()) {
+	id, ok := sharelink.ParseID(text)
+	if !ok {
 		return nil, usage("an id looks like 30fa96d0-26c4-4e55-94a0-517025942e18", "%s: must be a UUID, not %q", name, text)
 	}
 	return &id, nil

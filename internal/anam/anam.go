@@ -138,7 +138,7 @@ func (c *Client) Personas(ctx context.Context, organization uuid.UUID, search st
 		if json.Unmarshal(listed, &persona) != nil {
 			continue
 		}
-		if id, err := uuid.Parse(persona.ID); err == nil && len(persona.ID) == len(id.String()) {
+		if id, ok := sharelink.ParseID(persona.ID); ok {
 			page.Items = append(page.Items, sharelink.Persona{ID: id, OrganizationID: organization, Name: personaName(persona.Name)})
 		}
 	}

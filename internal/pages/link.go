@@ -76,12 +76,11 @@ func (p *Pages) Link(w http.ResponseWriter, r *http.Request, place Place, link s
 	v := p.view(r, place)
 	v.RemoveWatermark = link.RemoveWatermark
 	site, ancestors := embedder(r), frameAncestors(link)
-	isPreview := isOfOwnSite(r)
-	if isPreview {
-		ancestors = "'self'"
+	if isOfOwnSite(r) {
+		site, ancestors = "", "'self'"
 	}
 	switch {
-	case site != "" && !isPreview && !mayEmbed(link, site):
+	case site != "" && !mayEmbed(link, site):
 		// The browser would refuse to show the link's page there, and leave a blank. This page has nothing of the link in it,
 		// so it can be shown instead, to the site that asked and to no other, and says what is missing.
 		v.State, v.Site, v.ForOwner = "site", site, "add "+site+" to the allowedOrigins of this share link"

@@ -144,8 +144,7 @@ func (p StoredPersonas) Personas(ctx context.Context, organization uuid.UUID, se
 	}
 	search = sharelink.Fold(search)
 	all = slices.DeleteFunc(all, func(p sharelink.Persona) bool { return !strings.Contains(sharelink.Fold(p.Name), search) })
-	from := min(paging.Offset(), int64(len(all)))
-	return sharelink.Page[sharelink.Persona]{Items: all[from:min(from+int64(paging.PerPage), int64(len(all)))], Total: len(all)}, nil
+	return sharelink.PageOf(all, paging), nil
 }
 
 // ErrNoPersona is the error for a persona that the organization does not have.

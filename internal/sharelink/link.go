@@ -195,6 +195,19 @@ type Page[T any] struct {
 	Total int
 }
 
+// PageOf returns one page of a list of which all is there.
+func PageOf[T any](all []T, p Paging) Page[T] {
+	total := int64(len(all))
+	from := min(p.Offset(), total)
+	return Page[T]{Items: all[from:min(from+int64(p.PerPage), total)], Total: len(all)}
+}
+
+// ParseID reads an id as ids are written here: 36 characters, unlike the other forms of a UUID that uuid.Parse takes.
+func ParseID(text string) (id uuid.UUID, ok bool) {
+	id, err := uuid.Parse(text)
+	return id, err == nil && len(text) == len(id.String())
+}
+
 // Fold returns a text in the one case in which labels and personas' names are searched. A store keeps the folded text beside
 // the text, because SQL's own lower() knows only ASCII on one engine and a locale on another.
 func Fold(s string) string { return strings.ToLower(s) }

@@ -117,7 +117,7 @@ func match(ctx context.Context, q querier, organization uuid.UUID, f sharelink.F
 	}
 	if text != "" {
 		other(few, byLabel, organization, name)
-		if id, err := uuid.Parse(text); err == nil && len(text) == len(uuid.Nil.String()) {
+		if id, ok := sharelink.ParseID(text); ok {
 			other(few, byID, organization, name, id)
 		} else if last := len(text) - 1; strings.HasPrefix(text, sharelink.TokenPrefix) && len(text) <= sharelink.MaxToken && text[last] < 0x7f {
 			other(many, byToken, organization.String(), name, text, text[:last]+string(rune(text[last]+1)))
