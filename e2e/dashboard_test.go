@@ -302,6 +302,18 @@ func TestDashboardListsManyLinks(t *testing.T) {
 	if got := d.eval(`[document.activeElement.id, document.activeElement.value]`); got != "search,stand 4" {
 		t.Errorf("focused is %s", got)
 	}
+	// Whoever goes on to a link while the search has yet to begin stays there.
+	d.eval(`(globalThis.real = setTimeout, globalThis.setTimeout = (call) => { globalThis.search = call; })`)
+	d.write("#search", "stand 5")
+	d.eval(`(globalThis.setTimeout = real, null)`)
+	d.click("td a")
+	d.sees("main", "Last visits")
+	d.eval(`search()`)
+	if got := d.eval(`location.hash`); !strings.HasPrefix(got, "#/links/") {
+		t.Errorf("at %s after going on to a link", got)
+	}
+	d.goTo("#/")
+	d.sees(".pages", "1–25 of 60 links")
 	d.write("#search", "stand 99")
 	d.sees("#results", "Nothing found")
 	d.goTo("#/?page=9")

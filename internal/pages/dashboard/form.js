@@ -2,7 +2,7 @@
 
 import { createLink, getLink, listPersonas, now, updateLink } from './api.js';
 import { backToList } from './list.js';
-import { goTo, make, nameOf, plural, sentence, template } from './page.js';
+import { goTo, make, nameOf, pausing, plural, sentence, template } from './page.js';
 
 const shownPersonas = 50; // at a time
 const another = 'another'; // the choice of a persona that is not in the list
@@ -164,11 +164,7 @@ function choosePersona(form, signal) {
 			follow();
 		}
 	}
-	let pause;
-	search.addEventListener('input', () => {
-		clearTimeout(pause);
-		pause = setTimeout(load, 250);
-	});
+	search.addEventListener('input', pausing(load));
 	choice.addEventListener('change', follow);
 	return { load, id: () => (choice.value === another ? id.value.trim() : choice.value) };
 }

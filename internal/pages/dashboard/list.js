@@ -1,7 +1,7 @@
 // The list of links.
 
 import { listLinks } from './api.js';
-import { chip, fromNow, make, nameOf, number, plural, table, template, time, typeNames, usesOf } from './page.js';
+import { chip, fromNow, make, nameOf, number, pausing, plural, table, template, time, typeNames, usesOf } from './page.js';
 
 const perPage = 25;
 let last = '#/'; // the list as it was seen last
@@ -33,20 +33,13 @@ export async function list({ query, signal }) {
 		return null;
 	}
 	const form = view.querySelector('form');
-	let pause;
-	const look = () => {
-		clearTimeout(pause);
-		location.replace(address(field.value.trim(), 1));
-	};
+	// Whoever has gone on to a link is not brought back.
+	const look = () => field.isConnected && location.replace(address(field.value.trim(), 1));
 	form.addEventListener('submit', (event) => {
 		event.preventDefault();
 		look();
 	});
-	field.addEventListener('input', () => {
-		clearTimeout(pause);
-		pause = setTimeout(look, 250);
-	});
-	signal.addEventListener('abort', () => clearTimeout(pause));
+	field.addEventListener('input', pausing(look));
 	return view;
 }
 

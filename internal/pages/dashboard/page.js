@@ -56,6 +56,15 @@ export function arrive() {
 	parting = '';
 }
 
+// pausing returns a function that calls another once it has not been called for a moment, as when somebody stops typing.
+export function pausing(call) {
+	let pause;
+	return () => {
+		clearTimeout(pause);
+		pause = setTimeout(call, 250);
+	};
+}
+
 // failure returns what is shown instead of something that could not be loaded.
 export function failure(problem, again) {
 	return make('div', { class: 'empty', role: 'alert' },
