@@ -19,9 +19,10 @@ const (
 	postgresTimeout         = 10 * time.Second // of what somebody waits for, once it has begun
 	postgresWriteTimeout    = 30 * time.Second // of a write that nobody waits for
 	postgresRollbackTimeout = 5 * time.Second
-	postgresIdleTimeout     = "15s" // of a transaction of which the database hears no more
-	postgresTries           = 5     // of a write that lost against another
-	postgresWorkers         = 2     // batches at a time: while one waits for the database the next is made
+	postgresGrace           = 100 * time.Millisecond // that the server gives a read after the end of its time
+	postgresIdleTimeout     = "15s"                  // of a transaction of which the database hears no more
+	postgresTries           = 5                      // of a write that lost against another
+	postgresWorkers         = 2                      // batches at a time: while one waits for the database the next is made
 )
 
 // postgres is the engine of a PostgreSQL database: a pool of connections, all of which may write.
@@ -142,9 +143,11 @@ func (e *postgres) read(ctx context.Context, fn func(ctx context.Context, q quer
 	defer conn.Release()
 	begin := []*statement{{sql: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}}
 	if deadline, ok := ctx.Deadline(); ok {
-		// Or the server would go on after the end of ctx, which only ends the connection.
+		// Or the server would go on after the end of ctx, which only ends the connection. It stops later than ctx ends: whose time
+		// is up is told by ctx.
+		timeout := max(time.Until(deadline), 0) + postgresGrace
 		begin = append(begin, &statement{
-			sql: "SELECT set_config('statement_timeout', $1, TRUE)", args: []any{strconv.FormatInt(max(time.Until(deadline).Milliseconds(), 1), 10)},
+			sql: "SELECT set_config('statement_timeout', $1, TRUE)", args: []any{strconv.FormatInt(timeout.Milliseconds(), 10)},
 		})
 	}
 	return transact(ctx, conn, begin, fn)
