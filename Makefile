@@ -34,14 +34,14 @@ check: ## All that CI does: generate and compare, format, vet, lint, linters, bu
 	done
 
 .PHONY: generate
-generate: ## Make the Go code from openapi.yaml
+generate: ## Make the Go code, and the JSON that the server reads, from openapi.yaml
 	go generate ./...
 
 .PHONY: generated
 generated: generate
 	@if ! git rev-parse --git-dir >/dev/null 2>&1; then echo 'generated: NOT COMPARED: this is not a git checkout'; \
-	elif ! git --no-pager diff --exit-code --stat -- '*.gen.go' || git ls-files --others -- '*.gen.go' | grep .; then \
-		echo 'generated: git has other files than openapi.yaml makes now. Run: git add --all "*.gen.go"'; \
+	elif ! git --no-pager diff --exit-code --stat -- '*.gen.*' || git ls-files --others -- '*.gen.*' | grep .; then \
+		echo 'generated: git has other files than openapi.yaml makes now. Run: git add --all "*.gen.*"'; \
 		echo '           (and delete those that no line in gen.go makes)'; exit 1; fi
 
 .PHONY: build

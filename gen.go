@@ -9,6 +9,7 @@ package sharelinks
 
 import _ "embed"
 
+//go:generate go run ./internal/specjson
 //go:generate go tool oapi-codegen -config api/oapi-codegen.yaml openapi.yaml
 //go:generate go tool oapi-codegen -config client/wire/oapi-codegen.yaml openapi.yaml
 //go:generate go tool oapi-codegen -config server/internal/wire/oapi-codegen.yaml openapi.yaml
@@ -16,5 +17,11 @@ import _ "embed"
 //go:embed openapi.yaml
 var spec string
 
-// Spec returns openapi.yaml: the bytes that the server validates against and serves at /openapi.yaml.
+//go:embed openapi.gen.json
+var specJSON string
+
+// Spec returns openapi.yaml: the bytes that the server has at /openapi.yaml.
 func Spec() []byte { return []byte(spec) }
+
+// SpecJSON returns openapi.yaml as JSON: what the server validates against and has at /openapi.json.
+func SpecJSON() []byte { return []byte(specJSON) }

@@ -8,7 +8,7 @@ import (
 
 // layers are the packages from the bottom up. A package imports only packages of layers below its own.
 var layers = [][]string{
-	{""},
+	{"", "internal/specjson"},
 	{"api", "internal/redact"},
 	{"internal/sharelink", "client/wire", "server/internal/wire", "internal/contract"},
 	{"internal/service", "internal/store", "internal/memstore", "internal/pages", "internal/proxy"},

@@ -127,7 +127,7 @@ var engines = map[string]func(t testing.TB) func(*Config){
 
 // loadClosed reads the contract as the proxy holds servers to it: without a field beyond it.
 var loadClosed = sync.OnceValues(func() (*contract.Contract, error) {
-	return contract.Load(sharelinks.Spec(), contract.Options{MaxBody: maxBody, Formats: formats, Closed: true})
+	return contract.Load(sharelinks.SpecJSON(), contract.Options{MaxBody: maxBody, Formats: formats, Closed: true})
 })
 
 // serve serves behind a strict proxy, which must find nothing in what the server answers.

@@ -62,6 +62,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	go loadContract() // beside all the rest, which takes as long
 	m := newMetrics(config.Version)
 	db, err := store.Open(ctx, config.Database, store.Options{
 		Logger: config.Logger, Remember: time.Second, Examine: true,
@@ -83,12 +84,13 @@ func NewOn(ctx context.Context, config Config, options service.Options) (*Server
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	go loadContract()
 	return newServer(ctx, config, options, newMetrics(config.Version))
 }
 
 // loadContract reads openapi.yaml once for all servers of a process.
 var loadContract = sync.OnceValues(func() (*contract.Contract, error) {
-	return contract.Load(sharelinks.Spec(), contract.Options{MaxBody: maxBody, Formats: formats})
+	return contract.Load(sharelinks.SpecJSON(), contract.Options{MaxBody: maxBody, Formats: formats})
 })
 
 // newServer puts a server together on an open store.
@@ -117,9 +119,6 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 		}
 		m.showExpiry(s.certificate)
 	}
-	if s.contract, err = loadContract(); err != nil {
-		return nil, err
-	}
 	s.signer, err = session.NewSigner(ctx, session.Options{
 		Store: options.Store, Now: s.now, Algorithm: config.SessionAlgorithm, Issuer: s.PublicURL,
 	})
@@ -143,6 +142,9 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 		PublicURL: s.PublicURL, PublicPath: s.publicPath, Player: config.PlayerScript, Integrity: config.playerIntegrity(), Engine: engine,
 	})
 	if err := s.bootstrap(ctx); err != nil {
+		return nil, err
+	}
+	if s.contract, err = loadContract(); err != nil {
 		return nil, err
 	}
 	s.handler = s.newHandler()

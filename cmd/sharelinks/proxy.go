@@ -76,7 +76,7 @@ func (p *program) runProxy(ctx context.Context, flags proxyFlags) (err error) {
 		return err
 	}
 	options := proxy.Options{Upstream: upstream, Out: p.stdout, Log: p.stderr}
-	options.Contract, err = contract.Load(sharelinks.Spec(), contract.Options{
+	options.Contract, err = contract.Load(sharelinks.SpecJSON(), contract.Options{
 		Formats:  map[string]contract.Format{"origin": sharelink.CheckOrigin},
 		Upstream: flags.profile == profileUpstream,
 		Closed:   true,

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 
 	sharelinks "github.com/sharelinks-dev/sharelinks"
-	"github.com/sharelinks-dev/sharelinks/internal/contract"
 )
 
 // runE is what cobra calls for a command.
@@ -74,15 +73,7 @@ service has it at /openapi.yaml.`,
 			if !asJSON {
 				return p.write(string(sharelinks.Spec()))
 			}
-			c, err := contract.Load(sharelinks.Spec(), contract.Options{})
-			if err != nil {
-				return err
-			}
-			document, err := c.JSON()
-			if err != nil {
-				return err
-			}
-			return p.print(asJSON, json.RawMessage(document), "")
+			return p.print(asJSON, json.RawMessage(sharelinks.SpecJSON()), "")
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of YAML")

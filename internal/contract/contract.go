@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -22,8 +21,9 @@ import (
 
 // Contract is an OpenAPI document, ready to check requests and responses against. It is safe for concurrent use.
 type Contract struct {
-	JSON       func() ([]byte, error) // returns the document as JSON, made once
-	Operations []*Operation           // literal paths before those with parameters
+	Operations []*Operation // literal paths before those with parameters
+
+	doc *openapi3.T
 }
 
 // Options are what a document cannot say. The zero value is valid.
@@ -69,7 +69,7 @@ type checks struct {
 	response  []openapi3.SchemaValidationOption
 }
 
-// Load reads a document and checks that it is valid. Its examples are not checked: that is work for a test, not for every
+// Load reads a document, JSON or YAML, and checks that it is valid. Its examples are not checked: that is work for a test, not for every
 // start.
 func Load(document []byte, o Options) (*Contract, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(document)
@@ -79,7 +79,7 @@ func Load(document []byte, o Options) (*Contract, error) {
 	if err := doc.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
 		return nil, fmt.Errorf("the contract is not valid: %w", err)
 	}
-	c := &Contract{JSON: sync.OnceValues(doc.MarshalJSON)} // most starts do not need it
+	c := &Contract{doc: doc}
 	checks := newChecks(o)
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
@@ -142,7 +142,7 @@ func newChecks(o Options) *checks {
 // Secrets returns the names of the fields and parameters that the document marks with x-secret. It reads the whole document.
 func (c *Contract) Secrets() map[string]bool {
 	var document any
-	text, err := c.JSON()
+	text, err := c.doc.MarshalJSON()
 	if err == nil {
 		err = json.Unmarshal(text, &document)
 	}

@@ -36,7 +36,7 @@ const (
 // load returns the contract of this module, as sharelinks proxy loads it.
 func load(t *testing.T, upstream bool) *contract.Contract {
 	t.Helper()
-	c, err := contract.Load(sharelinks.Spec(), contract.Options{
+	c, err := contract.Load(sharelinks.SpecJSON(), contract.Options{
 		Formats: map[string]contract.Format{"origin": sharelink.CheckOrigin}, Closed: true, Upstream: upstream,
 	})
 	if err != nil {
