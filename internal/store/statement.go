@@ -32,9 +32,11 @@ type operation[T any] func(ctx context.Context, q querier) (T, error)
 
 // collect returns a query that appends its rows to items.
 func collect[T any](items *[]T, fields func(*T) []any, query string, args ...any) *statement {
+	var v T // of all rows in turn
+	into := fields(&v)
 	return &statement{sql: query, args: args, row: func(r scanner) error {
-		var v T
-		if err := r.Scan(fields(&v)...); err != nil {
+		v = *new(T)
+		if err := r.Scan(into...); err != nil {
 			return err
 		}
 		*items = append(*items, v)
