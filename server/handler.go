@@ -34,11 +34,15 @@ const (
 )
 
 // newHandler returns the whole of the service: the operations of the contract, and the pages beside them.
-func (s *Server) newHandler() http.Handler {
+func (s *Server) newHandler() (_ http.Handler, err error) {
 	e := echo.New()
 	e.HTTPErrorHandler = s.writeProblem
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.Use(s.observe)
+	s.servePages(e)
+	if s.contract, err = loadContract(); err != nil {
+		return nil, err
+	}
 	perOperation := map[string][]echo.MiddlewareFunc{}
 	for _, op := range s.contract.Operations {
 		perOperation[op.ID] = append([]echo.MiddlewareFunc{enter}, s.guards(op)...)
@@ -47,8 +51,7 @@ func (s *Server) newHandler() http.Handler {
 	options := wire.RegisterHandlersOptions{OperationMiddlewares: perOperation}
 	wire.RegisterHandlersWithOptions(e, wire.NewStrictHandler(operations{s}, nil), options)
 	s.answerPreflights(e)
-	s.servePages(e)
-	return answerHead(e)
+	return answerHead(e), nil
 }
 
 // guards returns what stands in front of an operation's handler: who may call it, how often, and the contract.

@@ -144,10 +144,9 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 	if err := s.bootstrap(ctx); err != nil {
 		return nil, err
 	}
-	if s.contract, err = loadContract(); err != nil {
+	if s.handler, err = s.newHandler(); err != nil {
 		return nil, err
 	}
-	s.handler = s.newHandler()
 	s.close = s.startSweeper(options.Store)
 	return s, nil
 }

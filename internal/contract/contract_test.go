@@ -261,7 +261,7 @@ func TestCheckResponse(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
-	for _, document := range []string{"", "[", "openapi: 3.0.3", strings.Replace(document, "listBoats", "createBoat", 1)} {
+	for _, document := range []string{"[", strings.Replace(document, "#/components/", "#/nowhere/", 1)} {
 		if _, err := Load([]byte(document), Options{}); err == nil {
 			t.Errorf("%.20q was accepted", document)
 		}
