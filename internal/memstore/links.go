@@ -57,7 +57,7 @@ func (s *Store) CreateLink(ctx context.Context, link sharelink.Link, key *sharel
 		}
 		d.put(link)
 		i, _ := d.place(link)
-		d.oldest = slices.Insert(d.oldest, i, link.Token) // nearly always at the end
+		d.byAge = slices.Insert(d.byAge, i, link.Token) // nearly always at the end
 		return link, nil
 	})
 }
@@ -105,7 +105,7 @@ func (s *Store) Link(ctx context.Context, organization, id uuid.UUID) (sharelink
 func (s *Store) Links(ctx context.Context, organization uuid.UUID, f sharelink.Filter) (sharelink.Page[sharelink.Link], error) {
 	return alone(ctx, s, func(d *Data) (sharelink.Page[sharelink.Link], error) {
 		var page sharelink.Page[sharelink.Link]
-		for _, token := range slices.Backward(d.oldest) {
+		for _, token := range slices.Backward(d.byAge) {
 			l := d.links[token]
 			if l.OrganizationID == organization && (!f.PersonaID.Valid || l.PersonaID == f.PersonaID.UUID) && matches(l, f.Search) {
 				add(&page, l, f.Paging)
@@ -148,7 +148,7 @@ func (s *Store) DeleteLink(ctx context.Context, organization, id uuid.UUID) (sha
 		link, err := d.link(organization, id)
 		if err == nil {
 			i, _ := d.place(link)
-			d.oldest = slices.Delete(d.oldest, i, i+1)
+			d.byAge = slices.Delete(d.byAge, i, i+1)
 			delete(d.links, link.Token)
 			delete(d.linkTokens, idOf{organization, id})
 		}

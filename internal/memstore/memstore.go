@@ -37,7 +37,7 @@ type Data struct {
 	keys          map[sharelink.Hash]sharelink.Key
 	links         map[string]sharelink.Link // by token
 	linkTokens    map[idOf]string
-	oldest        []string // tokens of links, oldest first, ties by id
+	byAge         []string // tokens of links, oldest first, ties by id
 	repeats       map[repeatKey]repeat
 	visits        map[uuid.UUID]sharelink.Visit
 	signingKeys   []sharelink.SigningKey // by number
@@ -91,7 +91,7 @@ func (d Data) clone() Data {
 	d.keys = maps.Clone(d.keys)
 	d.links = maps.Clone(d.links)
 	d.linkTokens = maps.Clone(d.linkTokens)
-	d.oldest = slices.Clone(d.oldest)
+	d.byAge = slices.Clone(d.byAge)
 	d.repeats = maps.Clone(d.repeats)
 	d.visits = maps.Clone(d.visits)
 	return d
@@ -129,9 +129,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// place returns where a link of this instant and id stands in oldest, and whether it is there.
+// place returns where a link of this instant and id stands in byAge, and whether it is there.
 func (d *Data) place(link sharelink.Link) (int, bool) {
-	return slices.BinarySearchFunc(d.oldest, link, func(token string, link sharelink.Link) int {
+	return slices.BinarySearchFunc(d.byAge, link, func(token string, link sharelink.Link) int {
 		other := d.links[token]
 		return cmp.Or(other.CreatedAt.Compare(link.CreatedAt), bytes.Compare(other.ID[:], link.ID[:]))
 	})
