@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -189,6 +191,13 @@ func TestDashboard(t *testing.T) {
 			t.Fatal(err, answer)
 		}
 	}
+	elsewhere := func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Origin", "https://elsewhere.example")
+		return nil
+	}
+	if answer, err := p.client.OpenShareLinkWithResponse(t.Context(), link.Token, elsewhere); err != nil || answer.StatusCode() != http.StatusForbidden {
+		t.Fatal(err, answer) // it is a visit, and no open
+	}
 	d.click("[data-do=edit]")
 	d.sees("#uses-hint", "the 2 uses so far included")
 
@@ -199,7 +208,7 @@ func TestDashboard(t *testing.T) {
 	d.click("form.card button:not([type])")
 	d.sees("#status", "The link is changed.")
 	d.sees("#days", "2 opens in 30 days, at most 2 on one.")
-	d.sees("#visits", "2 visits in all.")
+	d.sees("#visits", "3 visits in all.")
 	changed := p.only()
 	if changed.Label != "Summer" || changed.UsageLimit != nil || changed.Type != api.ShareLinkTypeOrbEmbed || !changed.ExpiresAt.Equal(p.only().ExpiresAt.Time) {
 		t.Errorf("changed is %+v", changed)

@@ -184,7 +184,7 @@ const svg = (tag, attributes, ...children) => {
 // plotOf draws how often the link was opened on each of the last days.
 function plotOf(visits, total) {
 	const days = Array.from({ length: shownDays }, (_, i) => dayOf(now(), shownDays - 1 - i));
-	const opens = days.map((day) => visits.filter((visit) => dayOf(visit.at) === day && ['OPENED', 'UPSTREAM_TIMEOUT'].includes(visit.outcome)).length);
+	const opens = days.map((day) => visits.filter((visit) => dayOf(visit.at) === day && visit.outcome === 'OPENED').length);
 	const most = Math.max(1, ...opens);
 	const sum = opens.reduce((a, b) => a + b, 0);
 	const [width, height] = [10, 100];
