@@ -1,8 +1,8 @@
 package server
 
 import (
+	"maps"
 	"regexp"
-	"strings"
 	"testing"
 )
 
@@ -25,27 +25,22 @@ func TestDashboard(t *testing.T) {
 	if a.header.Get("Referrer-Policy") != "no-referrer" || a.header.Get("X-Robots-Tag") != "noindex" || a.header.Get("Cache-Control") != "public, max-age=0" {
 		t.Errorf("%v", a.header)
 	}
-	files := regexp.MustCompile(`(?:src|href)="(dashboard/[^"]+)"`).FindAllSubmatch(a.body, -1)
-	if len(files) != 2 {
-		t.Fatalf("the page loads %q", files)
-	}
 	folder := ""
+	named := map[string]bool{} // by the page
+	for _, m := range regexp.MustCompile(`(?:src|href)="(dashboard/[^/]+/)([^"]+)"`).FindAllStringSubmatch(string(a.body), -1) {
+		folder, named[m[2]] = "/"+m[1], true
+	}
 	kinds := map[string]string{".js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
-	load := func(path string) string {
+	load := func(name string) string {
 		t.Helper()
-		a := ts.look(path).want(200)
-		if kind := a.header.Get("Content-Type"); kind != kinds[path[len(path)-3:]] || a.header.Get("Cache-Control") != "public, max-age=31536000, immutable" {
-			t.Errorf("%s: %v", path, a.header)
+		a := ts.look(folder + name).want(200)
+		if kind := a.header.Get("Content-Type"); kind != kinds[name[len(name)-3:]] || a.header.Get("Cache-Control") != "public, max-age=31536000, immutable" {
+			t.Errorf("%s: %v", name, a.header)
 		}
 		return string(a.body)
 	}
-	for _, m := range files {
-		path := "/" + string(m[1])
-		folder = path[:strings.LastIndexByte(path, '/')+1]
-		load(path)
-	}
-	// What a script imports is there too.
-	seen, queue := map[string]bool{}, []string{"dashboard.js"}
+	// The page names what a script imports too, so that all is asked for at once.
+	seen, queue := map[string]bool{}, []string{"dashboard.css", "dashboard.js"}
 	for len(queue) > 0 {
 		name := queue[0]
 		queue = queue[1:]
@@ -53,12 +48,12 @@ func TestDashboard(t *testing.T) {
 			continue
 		}
 		seen[name] = true
-		for _, m := range regexp.MustCompile(`from '\./([^']+)'`).FindAllStringSubmatch(load(folder+name), -1) {
+		for _, m := range regexp.MustCompile(`from '\./([^']+)'`).FindAllStringSubmatch(load(name), -1) {
 			queue = append(queue, m[1])
 		}
 	}
-	if len(seen) < 4 {
-		t.Errorf("the scripts are %v", seen)
+	if !maps.Equal(named, seen) || len(seen) < 5 {
+		t.Errorf("the page names %v, and loads %v", named, seen)
 	}
 }
 
