@@ -88,7 +88,7 @@ func NewOn(ctx context.Context, config Config, options service.Options) (*Server
 	return newServer(ctx, config, options, newMetrics(config.Version))
 }
 
-// loadContract reads openapi.yaml once for all servers of a process.
+// loadContract reads the contract once for all servers of a process.
 var loadContract = sync.OnceValues(func() (*contract.Contract, error) {
 	return contract.Load(sharelinks.SpecJSON(), contract.Options{MaxBody: maxBody, Formats: formats})
 })
@@ -141,10 +141,10 @@ func newServer(ctx context.Context, config Config, options service.Options, m *m
 	s.pages = pages.New(pages.Config{
 		PublicURL: s.PublicURL, PublicPath: s.publicPath, Player: config.PlayerScript, Integrity: config.playerIntegrity(), Engine: engine,
 	})
-	if err := s.bootstrap(ctx); err != nil {
+	if s.handler, err = s.newHandler(); err != nil {
 		return nil, err
 	}
-	if s.handler, err = s.newHandler(); err != nil {
+	if err := s.bootstrap(ctx); err != nil {
 		return nil, err
 	}
 	s.close = s.startSweeper(options.Store)
