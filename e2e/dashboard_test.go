@@ -261,7 +261,7 @@ func TestQRCodes(t *testing.T) {
 		const { drawQR } = await import(document.querySelector('script[type=module]').src.replace('dashboard.js', 'qr.js'));
 		const canvas = document.createElement('canvas');
 		const wrong = [];
-		for (let length = 1; length <= 666; length += length < 20 ? 3 : 38) {
+		for (let length = 1; length <= 666; length += length < 20 ? 1 : 19) {
 			const text = 'https://links.example.com/\u00fc/share/sh_'.slice(0, length).padEnd(length - 1, 'aZ9_-?');
 			drawQR(canvas, text, 3);
 			const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);

@@ -103,7 +103,7 @@ func TestBlocks(t *testing.T) {
 						want = append(want, l.ID)
 					}
 				}
-				for _, page := range []int{1, 2, 12, 19, 1000} {
+				for _, page := range []int{1, 2, 11, 12, 13, 18, 19, 20, 21, 1000} {
 					f.Paging = sharelink.Paging{Page: page, PerPage: 100}
 					got, err := s.Links(t.Context(), org.ID, f)
 					if err != nil || got.Total != len(want) {
